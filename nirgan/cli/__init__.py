@@ -1,0 +1,1 @@
+"""The command line; it holds no logic of its own."""

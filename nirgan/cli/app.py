@@ -1,0 +1,71 @@
+"""The ``nirgan`` command: one thin module per subcommand, found by walking this package; torch is imported when work starts."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+import nirgan
+import nirgan.cli as package
+from nirgan.errors import NirganError
+
+app = typer.Typer(
+    name="nirgan",
+    help="Turn near-infrared and black-and-white pictures into colour.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(nirgan.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Turn near-infrared and black-and-white pictures into colour."""
+
+
+def _add_commands() -> None:
+    # A command's module has `command` (a function) or `group` (a Typer app), named like the module.
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name in ("app", "output"):
+            continue
+        loaded = importlib.import_module(f"nirgan.cli.{module.name}")
+        if hasattr(loaded, "group"):
+            app.add_typer(loaded.group, name=module.name)
+        elif hasattr(loaded, "command"):
+            app.command(name=module.name, **getattr(loaded, "command_settings", {}))(loaded.command)
+
+
+def main() -> None:
+    """Run the command line: exit 0 when all is done, 1 when part of it failed, 2 for wrong use or bad input."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("lightning", "lightning.fabric", "lightning_fabric", "matplotlib", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version otherwise
+    _add_commands()
+    try:
+        app()
+    except NirganError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `nirgan … | head`
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Defaults, preset, run file, flags: from these, in this order, one checked ``RunConfig``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from nirgan.config.schema import RunConfig
+from nirgan.errors import NirganError, nearest
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a run file: plain YAML only (tags that would construct objects are refused).
+
+    Raises:
+        NirganError: if it is missing, not YAML or not a mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NirganError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        where = str(error).replace("\n", " ")
+        raise NirganError(f"{path}: not plain YAML ({where})") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise NirganError(f"{path}: must hold 'key: value' lines, as in a run's config.yaml")
+    return loaded
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """``["optimiser.lr=1e-4"]`` as a nested dict; values are read as YAML (1e-4 as a number, too).
+
+    Raises:
+        NirganError: for an item without ``=`` or a value that is not YAML.
+    """
+    nested: dict[str, Any] = {}
+    for item in overrides:
+        dotted, equals, text = item.partition("=")
+        if not equals or not dotted:
+            raise NirganError(f"--set {item}: write --set key=value, as in --set optimiser.lr=1e-4")
+        try:
+            value = _number(yaml.safe_load(text))
+        except yaml.YAMLError:
+            raise NirganError(f"--set {item}: the value is not plain YAML; quote it") from None
+        node = nested
+        *sections, leaf = dotted.split(".")
+        for section in sections:
+            child = node.setdefault(section, {})
+            if not isinstance(child, dict):
+                raise NirganError(f"--set {item}: '{section}' was given a value before")
+            node = child
+        node[leaf] = value
+    return nested
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings, later ones winning key by key."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunConfig:
+    """Put the recipe's preset under the given settings and check everything.
+
+    A preset's ``epochs`` or ``steps`` gives way to any limit that was given.
+
+    Raises:
+        NirganError: for an unknown model, preset, key or option (with the nearest valid name) or a wrong type.
+    """
+    from nirgan.models.create import check_options, recipe_class
+
+    check_keys(given, RunConfig, where)
+    name = given.get("model", RunConfig.model_fields["model"].default)
+    recipe = recipe_class(name)
+    preset_name = given.get("preset", "paper")
+    if preset_name not in recipe.presets:
+        raise NirganError(
+            f"{name} has no preset '{preset_name}'{nearest(str(preset_name), recipe.presets)} "
+            f"(it has: {', '.join(recipe.presets)})"
+        )
+    preset = dict(recipe.presets[preset_name])
+    limits = ("steps", "epochs", "minutes")
+    given_limits = [limit for limit in limits if given.get(limit) is not None]
+    if len(given_limits) > 1:
+        raise NirganError(f"{where}: give one of steps, epochs and minutes, not {' and '.join(given_limits)}")
+    if given_limits:
+        preset = {key: value for key, value in preset.items() if key not in limits}
+    config = check(merge(preset, {"model": name, "preset": preset_name}, given), where)
+    check_options(name, recipe, config.options)
+    if config.task is None:
+        config = config.model_copy(update={"task": recipe.tasks[0]})
+    if config.task not in recipe.tasks:
+        raise NirganError(f"{name} is not for the task '{config.task}'; it does {', '.join(recipe.tasks)}")
+    return config
+
+
+def check(values: Mapping[str, Any], where: str) -> RunConfig:
+    """Validate complete settings, as from a run's ``config.yaml``; errors name the key."""
+    check_keys(values, RunConfig, where)
+    try:
+        return RunConfig.model_validate(_floats(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise NirganError(f"{where}: {key} is {first['input']!r}: {first['msg'].lower()}") from None
+
+
+def check_keys(values: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str = "") -> None:
+    """Raise NirganError for the first key that ``model`` does not have, with the nearest valid one."""
+    for key, value in values.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            known = [f"{prefix}{name}" for name in model.model_fields]
+            raise NirganError(f"{where}: unknown key '{prefix}{key}'{nearest(f'{prefix}{key}', known)}")
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            if not isinstance(value, Mapping):
+                raise NirganError(f"{where}: '{prefix}{key}' is a section: write {prefix}{key}.<name>=value")
+            check_keys(value, section, where, f"{prefix}{key}.")
+
+
+def dump(config: RunConfig) -> str:
+    """The settings as YAML that ``check`` reads back to an equal object."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _number(value: Any) -> Any:
+    # YAML 1.1 reads 1e-4 as a string, because it wants a dot; nobody who types it means a string.
+    if isinstance(value, str):
+        try:
+            return float(value) if any(c.isdigit() for c in value) else value
+        except ValueError:
+            return value
+    return value
+
+
+def _floats(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _floats(value) if isinstance(value, Mapping) else value for key, value in values.items()}

@@ -1,0 +1,148 @@
+"""The settings of a run, typed. One YAML file per run holds all of them; see ``nirgan.config.load``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys and wrong types are errors, values are never converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=False)
+
+
+class OptimiserOverride(Section):
+    """Replaces a phase's own optimiser settings where given; None keeps the recipe's."""
+
+    name: Literal["adam", "adamw", "sgd"] | None = None
+    lr: Annotated[float, Field(gt=0)] | None = None
+    beta1: Annotated[float, Field(ge=0, lt=1)] | None = None
+    beta2: Annotated[float, Field(ge=0, lt=1)] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    schedule: Literal["constant", "linear", "cosine"] | None = None
+    hold: Annotated[float, Field(ge=0, le=1)] | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] | None = None
+
+
+class Ema(Section):
+    """Moving average of the networks that translate: the weights that are validated and saved."""
+
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """0 turns it off."""
+
+
+class Checkpoint(Section):
+    """When training state is written."""
+
+    every_steps: Annotated[int, Field(ge=1)] = 500
+
+
+class Validation(Section):
+    """Scores on the validation split during training."""
+
+    every_steps: Annotated[int, Field(ge=0)] = 500
+    """0 turns validation off; `best` is then the last."""
+    images: Annotated[int, Field(ge=0)] = 16
+    """At most this many pictures, spread evenly over the split; 0 takes all."""
+    metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] = "psnr"
+    """Chooses the best checkpoint."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Stop after this many validations without a better score; 0 never stops early."""
+
+
+class Logging(Section):
+    """What a run writes while it runs."""
+
+    every_steps: Annotated[int, Field(ge=1)] = 20
+    samples_every_steps: Annotated[int, Field(ge=0)] = 250
+    """Steps between sample grids; 0 turns them off."""
+    samples: Annotated[int, Field(ge=1, le=32)] = 4
+
+
+class Augmentation(Section):
+    """Random changes to training pictures. Geometry is shared by a registered pair; photometry touches the source alone."""
+
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability of a horizontal flip."""
+    rotate90: bool = False
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Crop sides are drawn from crop x (1 - scale) to crop x (1 + scale) and resized."""
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Source exposure factor drawn from 1 - b to 1 + b."""
+    gamma: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    noise: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """Standard deviation of Gaussian sensor noise on the source."""
+
+
+class DataSettings(Section):
+    """How the pictures are read and served."""
+
+    cache_mb: Annotated[int, Field(ge=0)] = 2048
+    """Decoded pictures kept in memory, per process, at most this much; 0 keeps none."""
+    val_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    test_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    max_pixels: Annotated[int, Field(ge=1)] = 400_000_000
+    """A picture with more pixels is refused before it is decoded."""
+    augment: Augmentation = Augmentation()
+
+
+class Features(Section):
+    """Pretrained feature networks of recipes that use them."""
+
+    pretrained: bool = True
+
+
+class RunConfig(Section):
+    """Every setting of a training run, resolved; written to ``config.yaml`` in the run's folder.
+
+    Limits: give one of ``steps``, ``epochs`` and ``minutes``, or none for the recipe's own length.
+    """
+
+    model: str = "asym-cyclegan"
+    preset: str = "paper"
+    options: dict[str, Any] = {}
+    """The recipe's own options, checked against its constructor."""
+    task: Literal["nir2rgb", "gray2rgb"] | None = None
+    """None takes the recipe's first."""
+    data: list[str] = []
+    """Folders or names of cards; empty: the built-in scenes."""
+    pairing: Literal["registered", "unregistered", "unpaired"] | None = None
+    """None takes what the data layout says."""
+    band: Annotated[int, Field(ge=1)] | None = None
+    full_scale: Annotated[float, Field(gt=0)] | None = None
+    init_from: str | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] = 4
+    """Samples per process and micro-batch."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Micro-batches whose gradients are averaged in one step."""
+    crop: Annotated[int, Field(ge=8)] = 256
+    """Side of the training crop in pixels."""
+
+    precision: Literal["32", "bf16", "16"] = "32"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: Annotated[int, Field(ge=1)] = 1
+    nodes: Annotated[int, Field(ge=1)] = 1
+    strategy: str = "auto"
+    compile: bool = False
+    sync_batch_norm: bool = False
+    workers: Annotated[int, Field(ge=0)] = 0
+    clip_grad_norm: Annotated[float, Field(ge=0)] = 0.0
+    """Largest gradient norm of a phase; 0 does not clip."""
+
+    optimiser: OptimiserOverride = OptimiserOverride()
+    """For every phase."""
+    phases: dict[str, OptimiserOverride] = {}
+    """For one phase by name, over ``optimiser``."""
+    ema: Ema = Ema()
+    checkpoint: Checkpoint = Checkpoint()
+    validation: Validation = Validation()
+    logging: Logging = Logging()
+    dataset: DataSettings = DataSettings()
+    features: Features = Features()

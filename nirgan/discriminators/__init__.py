@@ -1,0 +1,1 @@
+"""Discriminators: one architecture per file; they return logits."""

@@ -1,0 +1,1 @@
+"""Generators: one architecture per file, plain modules without losses."""

@@ -1,0 +1,262 @@
+"""The contract between a paper's method and everything else: what a recipe is and what it may ask for.
+
+A recipe is the networks, losses and update order that a paper calls its method. The trainer, the data layer and the
+translator know only what stands in this file; they never know a model's name. See ``nirgan/models/README.md`` for how
+to add one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nirgan.data.sample import Sample
+from nirgan.errors import NirganError
+
+Task = Literal["nir2rgb", "gray2rgb"]
+Views = dict[str, Any]
+"""What the phases of one step share, by name: tensors, or lists of tensors (one per scale of a discriminator)."""
+
+
+@dataclass(frozen=True)
+class At:
+    """Where training stands when a step begins.
+
+    Attributes:
+        step: Steps done so far in the run, from 0.
+        epoch: Passes over the training set done so far.
+        step_in_epoch: Steps done in this epoch, from 0.
+        progress: Share of the stage that is done, 0 to 1.
+        stage: Name of the stage.
+        generator: Random numbers of this process, on the training device; its state is saved with the run.
+    """
+
+    step: int
+    epoch: int
+    step_in_epoch: int
+    progress: float
+    stage: str
+    generator: torch.Generator
+
+
+def always(at: At) -> bool:
+    """Run in every step."""
+    return True
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning-rate factor by progress through the stage, so that it does not depend on how a run is counted.
+
+    Attributes:
+        name: ``constant``, ``linear`` (to ``final`` after ``hold``) or ``cosine`` (the same, half a cosine).
+        hold: Share of the stage at the full rate before decay begins.
+        final: Factor at the end.
+        warmup_steps: Steps over which the rate rises linearly from zero.
+    """
+
+    name: Literal["constant", "linear", "cosine"] = "constant"
+    hold: float = 0.0
+    final: float = 0.0
+    warmup_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How a phase's networks are updated. Fields as in ``torch.optim``; the run's config may override each."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser's part of a step.
+
+    Attributes:
+        name: As in the logs: ``generator``, ``discriminator``.
+        trains: Module paths below ``recipe.networks`` (``generator``, ``fusion.conv10``): exactly these get gradient.
+        when: Whether the phase runs in this step.
+        optimiser: The method's own settings.
+    """
+
+    name: str
+    trains: tuple[str, ...]
+    when: Callable[[At], bool] = always
+    optimiser: Optimiser = field(default_factory=Optimiser)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training with its own trainable networks and its own view of the data.
+
+    A stage starts with fresh optimisers, EMA and gradients.
+
+    Attributes:
+        name: Unique in the recipe.
+        phases: In the order in which a step runs them.
+        view: What the data layer serves (``image``, ``unpaired``, ``clip``, ``one-box``, ``boxes``), or a function of
+            ``At`` for methods that alternate; that function must not draw random numbers.
+        batch_size: Per process; None takes the run's.
+        share: Part of the run's steps, relative to the other stages' shares.
+        starts_from: Networks that begin as copies of others: ``{"instance": "full"}``.
+        eval_mode: Module paths kept in eval mode (frozen batch norm).
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    view: str | Callable[[At], str] = "image"
+    batch_size: int | None = None
+    share: float = 1.0
+    starts_from: Mapping[str, str] = field(default_factory=dict)
+    eval_mode: tuple[str, ...] = ()
+
+    def view_at(self, at: At) -> str:
+        """Name of the view that the step at ``at`` is served."""
+        return self.view if isinstance(self.view, str) else self.view(at)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named loss of a phase.
+
+    Attributes:
+        name: Logged, unweighted, as ``loss/<phase>/<name>``.
+        weight: Factor in the phase's sum; a term of weight 0 is never computed.
+        fn: From the step's views to a scalar; runs in float32, outside autocast.
+        start_step: Off before this step.
+        every: Lazy penalties: computed each ``every`` steps with the weight multiplied by ``every``.
+    """
+
+    name: str
+    weight: float
+    fn: Callable[[Views], Tensor]
+    start_step: int = 0
+    every: int = 1
+
+    def active(self, step: int) -> bool:
+        """Whether the term counts in this step."""
+        return self.weight != 0 and step >= self.start_step and (step - self.start_step) % self.every == 0
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something besides the source that prediction can be given: a caption, hints, a temperature, a noise seed.
+
+    It becomes an option of ``translate`` by its name (``noise_seed`` is ``--noise-seed``) and a key of ``conditions``.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+
+
+class Recipe(nn.Module, ABC):
+    """Base of every recipe. Class attributes describe the method; instances hold its networks.
+
+    A constructor takes ``task``, ``source_channels`` and ``crop`` (the training crop's side in pixels) by keyword, and
+    after them the method's own options, each with a default. Pools, counters and priors are buffers or extra state of
+    the recipe or its submodules, so that they travel in ``state_dict``.
+
+    Attributes:
+        paper: Where the method comes from.
+        tasks: What it can be trained for.
+        pairings: Kinds of data it accepts.
+        fields: Sample fields it needs besides source and target (``caption``, ``boxes``, ``label``, ``previous``).
+        presets: Named settings of a run: keys of the run's config, ``options`` among them. ``paper`` is the default,
+            ``small`` suits two CPU cores, ``tiny`` is for tests (under a second a step on CPU).
+        translates_with: Module paths below ``networks`` that ``predict`` and ``compose`` use: these go into the weights,
+            with the recipe's own buffers.
+        conditions: What ``predict`` understands besides the source.
+        stages: In order. Empty: the recipe is prepared, not trained.
+        networks: Every network once, frozen ones included.
+        stride: ``predict`` takes sides that are multiples of this.
+        halo: Pixels around a point beyond which the source no longer changes ``predict``'s answer there (the receptive
+            field's radius, rounded up to a multiple of the stride). Tiles with this margin equal the whole picture.
+        working_size: Short side at which ``predict`` runs, None for the picture's own size.
+        whole_picture: True when the answer at a point depends on statistics of the whole picture (instance norm).
+        tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
+    """
+
+    paper: ClassVar[str] = ""
+    tasks: ClassVar[tuple[Task, ...]] = ("nir2rgb",)
+    pairings: ClassVar[tuple[str, ...]] = ("registered",)
+    fields: ClassVar[tuple[str, ...]] = ()
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    conditions: ClassVar[tuple[Condition, ...]] = ()
+    translates_with: tuple[str, ...] = ("generator",)
+
+    stages: tuple[Stage, ...] = ()
+    networks: nn.ModuleDict
+    stride: int = 1
+    halo: int = 0
+    working_size: int | None = None
+    whole_picture: bool = False
+    tile: int | None = None
+    built_with: dict[str, Any]
+    """Arguments the recipe was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""
+
+    @classmethod
+    def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
+        """Raise NirganError, saying which crops work, if the method cannot train at this crop with these options."""
+
+    def prepare(self, samples: Iterable[Sample]) -> None:
+        """Look at the training samples once, before step 0, on one process; results become buffers of the recipe."""
+
+    @abstractmethod
+    def forward(self, batch: Mapping[str, Any], at: At) -> Views:
+        """Compute, once a step, what the phases share (the outputs, not the logits).
+
+        ``batch`` holds ``source`` (B,C,H,W) and ``target`` (B,3,H,W), float32 in [0, 1], ``view``, ``keys`` and the
+        recipe's ``fields``. Put a paired output into the views as ``output`` (RGB in [0, 1] or the method's own range)
+        and again as ``compared``, which paired terms read and a registration wrapper replaces.
+        """
+
+    def phase_views(self, phase: str, views: Views, at: At) -> Views:
+        """Compute what only this phase needs, at its start: logits, draws from a pool, augmented pictures."""
+        return {}
+
+    def terms(self, phase: str, at: At) -> Sequence[Term]:
+        """The losses of a phase in this step."""
+        return ()
+
+    @abstractmethod
+    def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        """Map a padded (and perhaps tiled) source (B,C,H,W) in [0, 1] to the method's raw output (B,K,H,W)."""
+
+    @abstractmethod
+    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
+        """Make RGB (B,3,H,W) in [0, 1] at the source's full size from the source and ``predict``'s raw output."""
+
+    def network(self, path: str) -> nn.Module:
+        """The module at a path below ``networks``.
+
+        Raises:
+            NirganError: if there is none; the nearest path is named.
+        """
+        try:
+            return self.networks.get_submodule(path)
+        except AttributeError:
+            from nirgan.errors import nearest
+
+            paths = [name for name, _ in self.networks.named_modules() if name]
+            raise NirganError(f"{type(self).__name__} has no network '{path}'{nearest(path, paths)}") from None
+
+    def weight_names(self) -> list[str]:
+        """Names in ``state_dict`` that prediction needs: ``translates_with`` and the recipe's own buffers (priors)."""
+        below = tuple(f"networks.{path}." for path in self.translates_with)
+        own = {name for name, _ in self.named_buffers(recurse=False)} - self._non_persistent_buffers_set
+        return [
+            name
+            for name, value in self.state_dict().items()
+            if isinstance(value, Tensor) and (name.startswith(below) or name in own)
+        ]

@@ -1,0 +1,155 @@
+"""Weights: one portable safetensors file that holds what prediction needs, and what it must know to use it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from nirgan import __version__
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+from nirgan.models.create import create_model
+from nirgan.models.recipe import Recipe
+
+FORMAT = "nirgan-weights-1"
+_LARGEST_HEADER = 16 * 2**20
+
+
+class WeightsInfo(BaseModel):
+    """What a weights file says about itself; validated when read, never imported or executed.
+
+    Attributes:
+        model: Recipe name.
+        task: What it was trained for.
+        source_channels: Channels it takes.
+        crop: Side of the training crop in pixels.
+        options: The recipe's resolved options.
+        full_scale: Stored value that became 1.0 in training; None when files differed (the dtype's maximum then).
+        band: Band of a multi-band file that was the source, None for all.
+        lookup: Training set's mean colour (R, G, B in [0, 1]) for each of 256 source levels: a baseline.
+        value_range: Range of source and output as ``translate`` sees them.
+        step: Training steps behind these weights.
+        nirgan: Version that wrote the file.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: str = FORMAT
+    model: str
+    task: str
+    source_channels: int = 1
+    crop: int = 256
+    options: dict[str, Any] = {}
+    full_scale: float | None = None
+    band: int | None = None
+    lookup: list[list[float]] | None = None
+    value_range: tuple[float, float] = (0.0, 1.0)
+    step: int = 0
+    nirgan: str = __version__
+
+
+def save_weights(path: Path, tensors: dict[str, Tensor], info: WeightsInfo) -> None:
+    """Write tensors (named as in the recipe's ``state_dict``) and info; the file appears whole or not at all."""
+    # Cloned because tied weights share memory, which the format refuses.
+    contiguous = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    write_whole(path, save(contiguous, metadata={"nirgan": info.model_dump_json()}))
+
+
+def read_info(path: Path) -> WeightsInfo:
+    """Read what a weights file says about itself.
+
+    Raises:
+        NirganError: if the file is missing, cut, no safetensors file or not written by nirgan.
+    """
+    return _read(path, with_tensors=False)[0]
+
+
+def read_weights(path: Path) -> tuple[WeightsInfo, dict[str, Tensor]]:
+    """Read info and tensors (on the CPU) from a weights file; errors as ``read_info``."""
+    return _read(path, with_tensors=True)
+
+
+def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
+    """Build the recipe that a weights file holds, in eval mode on the CPU.
+
+    Raises:
+        NirganError: if the file is not readable weights, or does not fit the recipe it names.
+    """
+    info, tensors = read_weights(path)
+    options = {name: tuple(v) if isinstance(v, list) else v for name, v in info.options.items()}
+    recipe = create_model(
+        info.model,
+        task=info.task,  # type: ignore[arg-type]  # create_model checks it
+        source_channels=info.source_channels,
+        crop=info.crop,
+        **options,
+    )
+    fill(recipe, tensors, path)
+    return recipe.eval().requires_grad_(False), info
+
+
+def fill(recipe: Recipe, tensors: dict[str, Tensor], path: Path) -> None:
+    """Copy weights into a recipe; what is missing, unknown or of another shape is an error with the first names."""
+    wanted = set(recipe.weight_names())
+    state = recipe.state_dict()
+    missing, unknown = sorted(wanted - tensors.keys()), sorted(tensors.keys() - wanted)
+    misshapen = sorted(n for n in wanted & tensors.keys() if state[n].shape != tensors[n].shape and state[n].numel())
+    if missing or unknown or misshapen:
+        parts = [
+            f"{len(names)} {word} (first: {', '.join(names[:3])})"
+            for names, word in ((missing, "missing"), (unknown, "not of this model"), (misshapen, "of another shape"))
+            if names
+        ]
+        raise NirganError(f"{path}: these weights do not fit {type(recipe).__name__}: " + "; ".join(parts))
+    with torch.no_grad():
+        for name in wanted:
+            owner_path, _, leaf = name.rpartition(".")
+            owner = recipe.get_submodule(owner_path)
+            value = tensors[name]
+            old = getattr(owner, leaf)
+            if old.shape == value.shape:
+                old.copy_(value)
+            else:  # a prior whose size only `prepare` knows
+                setattr(owner, leaf, value.to(old))
+
+
+def weights_hash(path: Path) -> str:
+    """SHA-256 of the file, first 16 hex digits: names the weights in results."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path, *, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:
+    if not path.is_file():
+        raise NirganError(f"{path}: no such weights file")
+    if path.suffix != ".safetensors":
+        raise NirganError(f"{path}: weights are safetensors files; other formats can run code and are not read")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = (file.metadata() or {}).get("nirgan")
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise NirganError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from None
+    if metadata is None:
+        raise NirganError(f"{path}: a safetensors file, but not one that nirgan wrote (no 'nirgan' metadata)")
+    if len(metadata) > _LARGEST_HEADER:
+        raise NirganError(f"{path}: its metadata is larger than {_LARGEST_HEADER} bytes")
+    try:
+        info = WeightsInfo.model_validate(json.loads(metadata))
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise NirganError(f"{path}: its metadata is damaged ({first})") from None
+    if info.format != FORMAT:
+        raise NirganError(f"{path}: format '{info.format}', this nirgan reads '{FORMAT}'; install a newer nirgan")
+    return info, tensors
