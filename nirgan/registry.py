@@ -98,7 +98,10 @@ class Registry:
 
     def _load(self, plugin: EntryPoint) -> None:
         built_in = self._entries.get(plugin.name)
-        loaded = plugin.load()
+        try:
+            loaded = plugin.load()
+        except (ImportError, AttributeError) as error:
+            raise NirganError(f"{self.kind} '{plugin.name}': the plug-in {plugin.value} does not load ({error})") from error
         entry = self._entries.get(plugin.name)
         if built_in is not None and loaded is not built_in.build:
             raise NirganError(

@@ -1,0 +1,82 @@
+"""Settings: merged in order, checked at once, with the nearest valid name for a typo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nirgan.config import RunConfig, check, dump, merge, parse_overrides, read_yaml, resolve_config
+from nirgan.errors import NirganError
+
+
+def test_overrides_are_nested_and_typed() -> None:
+    assert parse_overrides(["optimiser.lr=1e-4", "compile=true", "data=[a, b]", "model=pix2pix"]) == {
+        "optimiser": {"lr": 1e-4},
+        "compile": True,
+        "data": ["a", "b"],
+        "model": "pix2pix",
+    }
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "a.b"])
+def test_override_without_a_value_is_refused(text: str) -> None:
+    with pytest.raises(NirganError, match="write --set key=value"):
+        parse_overrides([text])
+
+
+def test_later_layers_win_key_by_key() -> None:
+    assert merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}}) == {"a": {"x": 1, "y": 3}}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"modle": "pix2pix"}, "unknown key 'modle'; did you mean 'model'"),
+        ({"checkpoint": {"every_stepz": 3}}, "unknown key 'checkpoint.every_stepz'; did you mean 'checkpoint.every_steps'"),
+        ({"checkpoint": 3}, "'checkpoint' is a section"),
+        ({"steps": "many"}, "steps is 'many'"),
+        ({"steps": 1.5}, "steps is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"steps": 3, "epochs": 2}, "give one of steps, epochs and minutes"),
+        ({"preset": "papre"}, "no preset 'papre'; did you mean 'paper'"),
+        ({"options": {"widht": 3}}, "no option 'widht'; did you mean 'width'"),
+        ({"options": {"width": "wide"}}, "option 'width' is 'wide', but must be int"),
+        ({"task": "gray2depth"}, "task is 'gray2depth'"),
+    ],
+)
+def test_wrong_settings_are_named(values: dict, message: str) -> None:
+    with pytest.raises(NirganError) as error:
+        resolve_config({"model": "pix2pix", **values})
+    assert message in str(error.value)
+
+
+def test_unknown_model_gives_the_nearest() -> None:
+    with pytest.raises(NirganError, match="did you mean 'pix2pix'"):
+        resolve_config({"model": "pix2pixx"})
+
+
+def test_preset_lies_under_what_is_given() -> None:
+    tiny = resolve_config({"model": "pix2pix", "preset": "tiny"})
+    assert resolve_config({"model": "pix2pix", "preset": "tiny", "batch_size": 7}).batch_size == 7
+    assert tiny.task == "nir2rgb"
+    assert resolve_config({"model": "pix2pix", "preset": "tiny", "minutes": 2.0}).epochs is None
+
+
+def test_dump_reads_back_equal(tmp_path: Path) -> None:
+    config = resolve_config({"model": "asym-cyclegan", "preset": "small", "optimiser": {"lr": 1e-5}})
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(config), encoding="utf-8")
+    assert check(read_yaml(path), str(path)) == config
+
+
+@pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['true']", "- 1", "a: [", "\x00"])
+def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(NirganError, match="run.yaml"):
+        read_yaml(path)
+
+
+def test_every_setting_has_a_default() -> None:
+    assert RunConfig().model == "asym-cyclegan"
