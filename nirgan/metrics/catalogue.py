@@ -18,6 +18,7 @@ from nirgan.metrics.ssim import ssim
 
 Better = Literal["higher", "lower", "near zero", "near truth"]
 Score = Callable[[Tensor, Tensor], Tensor]
+"""From output and truth (N,3,H,W) in [0, 1] to (N,) float64."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Metric:
 
     Attributes:
         name: As in files and options.
-        better: Where good scores lie. ``near truth``: near the truth's own value, which differs from picture to picture.
+        better: Where good scores lie. ``near truth``: near the truth's own value, which each picture has its own of.
         unit: Of the score, empty for a plain number.
         words: What it says, for people.
-        score: From output and truth (N,3,H,W) in [0, 1] to (N,) float64; None for a metric that needs weights.
+        score: None for a metric that needs weights.
     """
 
     name: str
@@ -37,6 +38,10 @@ class Metric:
     unit: str
     words: str
     score: Score | None
+
+
+def _of_output(output: Tensor, target: Tensor) -> Tensor:
+    return colourfulness(output)
 
 
 METRICS: dict[str, Metric] = {
@@ -47,9 +52,7 @@ METRICS: dict[str, Metric] = {
         Metric("ssim", "higher", "", "structural similarity", ssim),
         Metric("ae", "lower", "°", "angle between colours", angular_error),
         Metric("delta_e", "lower", "ΔE2000", "visible colour difference", delta_e_2000),
-        Metric(
-            "colourfulness", "near truth", "", "colourfulness of the output", lambda output, _: colourfulness(output)
-        ),
+        Metric("colourfulness", "near truth", "", "colourfulness of the output", _of_output),
         Metric("colourfulness_gap", "near zero", "", "colourfulness, output minus truth", colourfulness_gap),
         Metric("lpips", "lower", "", "distance of deep features (AlexNet)", None),
     )

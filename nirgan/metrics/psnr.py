@@ -24,8 +24,8 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
 def psnr_gain(output: Tensor, target: Tensor) -> Tensor:
     """PSNR in dB after the one gain per picture that brings the output nearest to the truth.
 
-    No near-infrared picture holds the exposure of the colour picture; this score does not ask for it. The gain is fitted
-    before clipping, on sRGB values; the product is clipped to [0, 1] and not rounded to 8 bits again.
+    No near-infrared picture holds the exposure of the colour picture; this score does not ask for it. The gain is
+    fitted before clipping, on sRGB values; the product is clipped to [0, 1] and not rounded to 8 bits again.
 
     Args:
         output: (N, C, H, W) in [0, 1].
@@ -39,7 +39,7 @@ def psnr_gain(output: Tensor, target: Tensor) -> Tensor:
 
 
 def best_gain(output: Tensor, target: Tensor) -> Tensor:
-    """Least-squares gain g of each picture, minimising ‖g · output − target‖²; 1 where the output is black. (N,) float64."""
+    """Gain g of each picture that minimises ‖g · output − target‖²: (N,) float64, 1 where the output is black."""
     output, target = output.double().flatten(1), target.double().flatten(1)
     energy = output.square().sum(dim=1)
     return torch.where(energy > 0, (output * target).sum(dim=1) / energy, torch.ones_like(energy))
