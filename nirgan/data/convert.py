@@ -1,0 +1,152 @@
+"""From a file's numbers to a sample's [0, 1] and back: full scale, bands, lightness."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nirgan.color.lab import gray_to_lightness, lightness
+from nirgan.data.files import Picture
+from nirgan.errors import NirganError
+from nirgan.models.recipe import Task
+
+logger = logging.getLogger(__name__)
+
+# Channels of black-and-white pictures in JPEG lie a few levels apart; a sepia tint lies ten times as far.
+_EQUAL_SHARE = 0.05
+_EQUAL_LEVELS = 2 / 255
+_ABOVE_SHARE = 0.01
+_HOPELESS_SHARE = 0.5
+
+
+def full_scale_of(picture: Picture, given: float | None = None, weights: float | None = None) -> float:
+    """Stored value that becomes 1.0: as given, else by the file's metadata, the weights, the type's maximum.
+
+    The picture's own values are never asked. A full scale from weights counts only where the file's type can mean it:
+    4095 says nothing about an 8-bit file, nor 255 (8-bit training pictures) about a 16-bit one.
+
+    Raises:
+        NirganError: if the given full scale is not a positive number.
+    """
+    if given is not None:
+        if not (math.isfinite(given) and given > 0):
+            raise NirganError(f"full scale {given}: must be a positive number, as 4095 for 12-bit files")
+        return float(given)
+    if picture.full_scale is not None:
+        return picture.full_scale
+    dtype = picture.pixels.dtype
+    if weights is not None and _can_mean(weights, dtype):
+        return float(weights)
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def to_source(
+    picture: Picture, task: Task, *, band: int | None = None, full_scale: float | None = None, path: Path | str
+) -> np.ndarray:
+    """Make a source (C, H, W) float32 in [0, 1] from a picture.
+
+    ``nir2rgb``: one channel as it is; three nearly equal ones are their mean; two, or more than three, are all taken;
+    ``band`` takes one of them. ``gray2rgb``: L*/100 of RGB, of a grey level, or of ``band``.
+
+    Args:
+        picture: As read.
+        task: What the source is for.
+        band: Channel to take, from 1.
+        full_scale: As ``full_scale_of`` decided; None decides without weights.
+        path: Named in errors.
+
+    Raises:
+        NirganError: for three different channels without a band, a band that is not there, or channels that
+            ``gray2rgb`` cannot read as grey or RGB.
+    """
+    pixels = picture.pixels
+    channels = pixels.shape[2]
+    if band is not None:
+        if not 1 <= band <= channels:
+            raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
+        pixels = pixels[..., band - 1 : band]
+    unit = _unit(pixels, full_scale_of(picture, full_scale), path, declared=full_scale or picture.full_scale)
+    if task == "gray2rgb":
+        return _lightness(unit, path)
+    if unit.shape[0] != 3:
+        return unit
+    distance, allowed = _channel_distance(unit, picture.pixels.dtype)
+    if distance > allowed:
+        raise NirganError(
+            f"{path}: its three channels differ (by {distance:.1%} of full scale, up to {allowed:.1%} count as one); "
+            "say which one is near-infrared: --band 1, 2 or 3"
+        )
+    return unit.mean(axis=0, keepdims=True, dtype=np.float32)
+
+
+def to_target(picture: Picture, path: Path | str, *, full_scale: float | None = None) -> np.ndarray:
+    """Make a target (3, H, W) float32 in [0, 1], sRGB, from a colour picture.
+
+    Raises:
+        NirganError: if it has not three channels.
+    """
+    channels = picture.pixels.shape[2]
+    if channels != 3:
+        what = "is grey" if channels == 1 else f"has {channels} channels"
+        raise NirganError(f"{path}: a colour picture is needed here, and this one {what}")
+    return _unit(picture.pixels, full_scale_of(picture, full_scale), path, declared=full_scale or picture.full_scale)
+
+
+def from_unit(rgb: np.ndarray, depth: int) -> np.ndarray:
+    """RGB (3, H, W) float in [0, 1] as (H, W, 3) uint8 (depth 8) or uint16 (16), clipped, rounded to the nearest."""
+    if depth not in (8, 16):
+        raise ValueError(f"depth must be 8 or 16, not {depth}")
+    dtype = np.dtype(f"uint{depth}")
+    largest = 2**depth - 1
+    # In float64: float32 has 24 bits, and half a level of 16 has to be told from the next.
+    levels = np.rint(np.clip(np.asarray(rgb, dtype=np.float64), 0, 1) * largest)
+    return np.ascontiguousarray(levels.astype(dtype).transpose(1, 2, 0))
+
+
+def _can_mean(full_scale: float, dtype: np.dtype) -> bool:
+    if full_scale in (255, 65535):  # what training took from its files' type, not from a sensor
+        return False
+    if dtype.kind == "f":
+        return full_scale > 0
+    above = 255 if dtype.itemsize == 2 else 0
+    return above < full_scale <= np.iinfo(dtype).max
+
+
+def _unit(pixels: np.ndarray, full_scale: float, path: Path | str, *, declared: float | None) -> np.ndarray:
+    # Divided in float32, not multiplied by a reciprocal: full scale becomes exactly 1.
+    unit = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(full_scale)
+    above = float((unit > 1).mean())
+    if above > _HOPELESS_SHARE and declared is None:
+        raise NirganError(
+            f"{path}: {above:.0%} of its values are above {full_scale:g}, the full scale of a float file that "
+            "declares none; say what is white with --full-scale"
+        )
+    if above > _ABOVE_SHARE:
+        logger.warning(
+            "%s: %.0f %% of its values are above the full scale %g and are cut", path, above * 100, full_scale
+        )
+    return np.clip(unit, 0, 1)
+
+
+def _lightness(unit: np.ndarray, path: Path | str) -> np.ndarray:
+    if unit.shape[0] not in (1, 3):
+        raise NirganError(f"{path}: has {unit.shape[0]} channels, neither grey nor RGB; take one with --band")
+    tensor = torch.from_numpy(unit)
+    value = gray_to_lightness(tensor) if unit.shape[0] == 1 else lightness(tensor)
+    return value.clamp(0, 1).numpy()
+
+
+def _channel_distance(unit: np.ndarray, dtype: np.dtype) -> tuple[float, float]:
+    """How far apart three channels lie, and how far still counts as one picture, both in parts of full scale.
+
+    The distance is the 99th percentile of (largest - smallest), so that a few coloured objects count and JPEG's noise
+    does not. What is allowed follows the picture's bright end: in 12-bit files with a full scale of 65535 everything
+    lies close together. A few 8-bit levels are JPEG's rounding.
+    """
+    distance = float(np.percentile(unit.max(axis=0) - unit.min(axis=0), 99))
+    allowed = _EQUAL_SHARE * float(np.percentile(unit, 99))
+    return distance, max(allowed, _EQUAL_LEVELS if dtype == np.uint8 else 0.0)

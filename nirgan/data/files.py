@@ -1,0 +1,143 @@
+"""Picture files: PNG and JPEG through OpenCV, TIFF through tifffile, in the file's own numbers."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from nirgan.data.formats import Header, Refused, jpeg, png, tiff, upright
+from nirgan.data.metadata import Metadata
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+"""File names that are pictures, lower case."""
+_WRITERS: dict[str, ModuleType] = {".png": png, ".jpg": jpeg, ".jpeg": jpeg, ".tif": tiff, ".tiff": tiff}
+_EMPTY = "the file is empty"
+MAX_PIXELS = 400_000_000
+"""A picture with more pixels is refused before it is decoded."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: (H, W, C) uint8, uint16 or float32 as stored, RGB order, upright, without alpha.
+        full_scale: Stored value that means white, where the file itself declares one.
+        metadata: What the file says besides.
+    """
+
+    pixels: np.ndarray
+    full_scale: float | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a path looks like a picture by its name; hidden files (``._0001.png`` of macOS) do not."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture without changing a value: no scaling, no cut to 8 bits.
+
+    The kind is taken from the content, not from the name. EXIF orientation is applied to the pixels. Opaque alpha is
+    dropped; palettes and CMYK become RGB; bands of a TIFF, also on pages of equal size, become channels.
+
+    Raises:
+        NirganError: if the file is missing, empty, cut, damaged, no picture, larger than ``max_pixels``, transparent,
+            several pictures in one, or holds NaN, infinity or negative integers.
+    """
+    path = Path(path)
+    with _named(path):
+        content = path.read_bytes()
+        kind = _kind(content)
+        header: Header = kind.header(content)
+        _check_size(header, max_pixels)
+        pixels, full_scale, metadata = kind.read(content)
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            share = 1 - np.isfinite(pixels).mean()
+            raise Refused(f"{share:.2%} of its values are NaN or infinite; fill them before use")
+    return Picture(upright(pixels, header.orientation), full_scale, metadata.turned_upright(header.orientation))
+
+
+def picture_shape(path: str | Path) -> tuple[int, int, int]:
+    """(H, W, C) that ``read_picture`` would give, from the header alone; errors as there."""
+    path = Path(path)
+    with _named(path), path.open("rb") as file:
+        if not path.stat().st_size:
+            raise Refused(_EMPTY)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            header: Header = _kind(content).header(content)
+    return header.shape
+
+
+def write_picture(path: str | Path, pixels: np.ndarray, metadata: Metadata | None = None) -> None:
+    """Write RGB pixels (H, W, 3) uint8 or uint16 in the format that the suffix names; the file appears whole or not.
+
+    PNG and TIFF are lossless; JPEG is 8-bit, quality 95, 4:4:4. Metadata is carried as far as the format can hold it.
+
+    Raises:
+        NirganError: for an unknown suffix, 16 bits in JPEG, or a folder that cannot be written to.
+    """
+    path = Path(path)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels must be (H, W, 3) uint8 or uint16, not {pixels.shape} {pixels.dtype}")
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise NirganError(f"{path}: cannot write '{path.suffix}' files; use one of {', '.join(SUFFIXES)}")
+    if writer is jpeg and pixels.dtype != np.uint8:
+        raise NirganError(f"{path}: JPEG holds 8 bits; write 16-bit results as PNG or TIFF, or ask for depth 8")
+    content = writer.write(np.ascontiguousarray(pixels), (metadata or Metadata()).for_rgb())
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise NirganError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _kind(content: bytes | mmap.mmap) -> ModuleType:
+    start = bytes(content[:4])
+    if not start:
+        raise Refused(_EMPTY)
+    if start == png.MAGIC[:4]:
+        return png
+    if start[:3] == jpeg.MAGIC:
+        return jpeg
+    if start in tiff.MAGICS:
+        return tiff
+    raise Refused("not a PNG, JPEG or TIFF picture, whatever its name says; convert it to one of these")
+
+
+def _check_size(header: Header, max_pixels: int) -> None:
+    # Bands count too, so that a small picture with 60,000 of them does not fill the memory; up to four are free.
+    size = header.height * header.width * max(1, header.channels / 4)
+    if size > max_pixels:
+        bands = f" with {header.channels} bands" if header.channels > 4 else ""
+        raise Refused(
+            f"{header.width}x{header.height} pixels{bands} are more than the limit of {max_pixels:,}; "
+            "cut it up, or raise max_pixels"
+        )
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong inside into one line that names the file."""
+    try:
+        yield
+    except Refused as error:
+        raise NirganError(f"{path}: {error}") from None
+    except OSError as error:
+        raise NirganError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except MemoryError:
+        raise NirganError(f"{path}: does not fit into memory; cut it up") from None
+    except Exception as error:  # decoders raise anything when bytes are damaged
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise NirganError(
+            f"{path}: the file is damaged or of a rare kind ({words}); save it again as PNG or TIFF"
+        ) from error
