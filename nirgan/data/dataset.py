@@ -1,0 +1,171 @@
+"""The training set: one random crop per key, the same on every machine, worker and resume."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from nirgan.config.schema import Augmentation
+from nirgan.data.augment import Augment, resize
+from nirgan.data.cache import PictureCache
+from nirgan.data.convert import full_scale_of
+from nirgan.data.files import Picture
+from nirgan.data.index import Data, Record
+from nirgan.data.pictures import Side, check_channels, lightness_of, read_side, source_of, source_part, target_of
+from nirgan.data.sample import Pairing, Sample, SampleKey
+from nirgan.errors import NirganError
+
+logger = logging.getLogger(__name__)
+
+Array = np.ndarray[Any, Any]
+_SHARED, _SOURCE, _TARGET, _PHOTOMETRY = range(4)
+
+
+class TrainingSet:
+    """Crops of the records of one split, by ``SampleKey``.
+
+    All randomness of a sample comes from (run seed, epoch, source, target): no worker, process or earlier sample has a
+    say. A registered pair is cut and flipped alike, an unregistered one is cut at the same relative place, unpaired
+    pictures are cut and flipped apart. An unreadable file is replaced by the next record that can be read, and named in
+    ``failed``. Pickles without its cache, so that workers may be spawned.
+
+    Attributes:
+        sources: Records that a key's ``source`` counts.
+        targets: Records that a key's ``target`` counts.
+        failed: What went wrong, by record key and side, since ``take_failed`` was last called.
+    """
+
+    def __init__(
+        self, data: Data, *, crop: int, augment: Augmentation, seed: int, cache_mb: float, split: str = "train"
+    ) -> None:
+        self.data = data
+        self.crop = crop
+        self.seed = seed
+        self.cache_mb = cache_mb
+        self.sources = data.sources(split)
+        self.targets = data.targets(split)
+        if not self.sources or not self.targets:
+            side = "source" if not self.sources else "target"
+            raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
+        self.failed: list[str] = []
+        self._augment = Augment(augment)
+        self._cache = PictureCache(cache_mb)
+        self._broken: dict[tuple[str, Side], str] = {}
+        self._checked: set[tuple[str, Side]] = set()
+
+    def share_cache(self, workers: int) -> None:
+        """Keep only a worker's part of the memory limit."""
+        self._cache = PictureCache(self.cache_mb / max(1, workers))
+
+    def take_failed(self) -> list[str]:
+        """What went wrong since the last call, each ``file: why`` once."""
+        failed, self.failed = list(dict.fromkeys(self.failed)), []
+        return failed
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        """Cut, augment and convert the sample of a key: source and target are both crop × crop.
+
+        Raises:
+            NirganError: if no record of the set can be read.
+        """
+        if key.view == "unpaired":
+            source_record, source = self._readable(self.sources, key.source, ("source",))
+            target_record, target = self._readable(self.targets, key.target, ("target",))
+            return self._sample(key, source_record, source[0], target_record, target[0])
+        sides: tuple[Side, ...] = ("source", "target")
+        record, (source_picture, target_picture) = self._readable(self.sources, key.source, sides)
+        return self._sample(key, record, source_picture, record, target_picture)
+
+    def _sample(
+        self, key: SampleKey, record: Record, source: Picture, target_record: Record, target: Picture
+    ) -> Sample:
+        together = key.view != "unpaired"
+        target_random = self._random(key, _SHARED if together else _TARGET)
+        source_random = self._random(key, _SHARED if together else _SOURCE)
+        target_crop = self._cut(target, target_random)
+        target_array = self._geometry(target_of(target_record, target_crop), target_random)
+        if self.data.task == "gray2rgb" and together:
+            source_array = lightness_of(target_array)
+        else:
+            source_crop = self._cut(source, source_random)
+            source_array = self._geometry(self._convert_source(record, source_crop), source_random)
+        source_array = self._photometry(source_array, key)
+        return Sample(
+            source=torch.from_numpy(source_array),
+            target=torch.from_numpy(target_array),
+            pairing=record.pairing if together else Pairing.UNPAIRED,
+            key=record.key,
+            path=record.path,
+            full_scale=1.0 if self.data.task == "gray2rgb" else full_scale_of(source, self.data.full_scale),
+            category=record.category,
+        )
+
+    def _convert_source(self, record: Record, crop: Picture) -> Array:
+        if self.data.task == "gray2rgb":
+            return lightness_of(target_of(record, crop))
+        return source_part(self.data, record, crop)
+
+    def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
+        height, width = picture.pixels.shape[:2]
+        side = self._augment.side(self.crop, min(height, width), random)
+        # Relative places: the same two numbers find the same point of the scene on both sides of a pair of two sizes.
+        down, right = random.random(2)
+        top, left = round(down * (height - side)), round(right * (width - side))
+        return replace(picture, pixels=picture.pixels[top : top + side, left : left + side])
+
+    def _geometry(self, array: Array, random: np.random.Generator) -> Array:
+        picture = resize(np.ascontiguousarray(array.transpose(1, 2, 0)), self.crop)
+        return _channels_first(self._augment.geometry(picture, random))
+
+    def _photometry(self, source: Array, key: SampleKey) -> Array:
+        picture = np.ascontiguousarray(source.transpose(1, 2, 0))
+        return _channels_first(self._augment.photometry(picture, self._random(key, _PHOTOMETRY)))
+
+    def _random(self, key: SampleKey, use: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, use, key.epoch, key.source, key.target])
+
+    def _readable(
+        self, records: Sequence[Record], index: int, sides: Sequence[Side]
+    ) -> tuple[Record, tuple[Picture, ...]]:
+        for offset in range(len(records)):
+            record = records[(index + offset) % len(records)]
+            try:
+                return record, tuple(self._picture(record, side) for side in sides)
+            except NirganError as error:
+                self.failed.append(str(error))
+        raise NirganError(f"none of the {len(records)} training pictures can be read; the first: {self.failed[0]}")
+
+    def _picture(self, record: Record, side: Side) -> Picture:
+        if self.data.task == "gray2rgb":
+            side = "target"
+        key = (record.key, side)
+        if key in self._broken:
+            raise NirganError(self._broken[key])
+        try:
+            picture = self._cache.get(key, lambda: read_side(self.data, record, side))
+            if key not in self._checked:
+                self._check(record, side, picture)
+                self._checked.add(key)
+        except NirganError as error:
+            self._broken[key] = str(error)
+            raise
+        return picture
+
+    def _check(self, record: Record, side: Side, picture: Picture) -> None:
+        """Convert the whole picture once: what is refused in evaluation is refused in training, whatever the crop."""
+        height, width = picture.pixels.shape[:2]
+        if min(height, width) < self.crop:
+            raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {self.crop}")
+        if side == "target":
+            target_of(record, picture)
+        else:
+            check_channels(self.data, record, source_of(self.data, record, picture))
+
+
+def _channels_first(picture: Array) -> Array:
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))

@@ -1,0 +1,185 @@
+"""What data holds: records (which file is whose partner), and the data set that they make up."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nirgan.data.sample import Pairing, Sample
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+
+if TYPE_CHECKING:
+    from nirgan.models.recipe import Task
+
+Split = Literal["train", "val", "test"]
+Region = Literal["whole", "left-right", "right-left"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SPLIT_COLUMNS = ("set", "name", "category", "scene", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sample's files, not yet read.
+
+    Attributes:
+        set: The set it belongs to: a folder's name.
+        name: Unique in the set: the path below it without suffix.
+        source: File of the source; None where there is none, or where it is computed from the target (gray2rgb).
+        target: File of the target; None where there is none.
+        pairing: How the two belong together.
+        category: As the data names it.
+        scene: Records of one scene never come into different splits.
+        split: ``train``, ``val``, ``test``, or empty as long as nobody decided.
+        region: Where source and target lie in their files: each the ``whole`` file, or the two halves of one file,
+            ``left-right`` with the source on the left, or ``right-left``.
+        rendered: Number of a built-in scene, which has no files.
+    """
+
+    set: str
+    name: str
+    source: Path | None
+    target: Path | None
+    pairing: Pairing = Pairing.REGISTERED
+    category: str = ""
+    scene: str = ""
+    split: str = ""
+    region: Region = "whole"
+    rendered: int | None = None
+
+    @property
+    def key(self) -> str:
+        """``set/name``, unique in the data."""
+        return f"{self.set}/{self.name}"
+
+    @property
+    def path(self) -> Path:
+        """The file that names the sample in messages and results."""
+        return self.source or self.target or Path(self.key)
+
+    @property
+    def has_source_file(self) -> bool:
+        """Whether the source is a picture of its own."""
+        return self.source is not None or self.rendered is not None
+
+    @property
+    def has_target(self) -> bool:
+        """Whether there is a colour picture."""
+        return self.target is not None or self.rendered is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about the data that people should know: what kind, how many files, and which come first."""
+
+    kind: str
+    count: int
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kind: str, files: Sequence[str]) -> Problem:
+        """Count all files, keep all names."""
+        return cls(kind, len(files), tuple(files))
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.count} ({first_of(self.files)})"
+
+
+def first_of(names: Sequence[str], most: int = 5) -> str:
+    """The first five names, with dots if there are more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+@dataclass
+class Data:
+    """Samples by split. Nothing is decoded before ``sample`` is called.
+
+    Attributes:
+        task: ``gray2rgb`` computes each source from its target.
+        pairing: The weakest pairing among the records.
+        source_channels: Channels of every source.
+        layouts: What was recognised, in words, one entry per folder.
+        problems: What is wrong with the data but does not stop anybody.
+        warn_if_split_made: How the split came to be, in words; empty if the data or the caller gave it.
+        band: Chosen band of multi-band sources, from 1.
+        full_scale: Stored value that means 1.0, if the caller knows it.
+        max_pixels: Larger pictures are refused before they are decoded.
+        seed: Seed of made splits and built-in scenes.
+    """
+
+    task: Task
+    pairing: Pairing
+    source_channels: int
+    all_records: list[Record]
+    layouts: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warn_if_split_made: str = ""
+    band: int | None = None
+    full_scale: float | None = None
+    max_pixels: int = 400_000_000
+    seed: int = 0
+
+    def records(self, split: str = "all") -> list[Record]:
+        """The records of ``train``, ``val``, ``test`` or ``all``, in the order of their keys."""
+        if split not in (*SPLITS, "all"):
+            raise NirganError(f"no split '{split}'; there are train, val, test and all")
+        return [record for record in self.all_records if split in ("all", record.split)]
+
+    def sources(self, split: str = "all") -> list[Record]:
+        """Records that have a source (for gray2rgb: a target to compute it from)."""
+        return [record for record in self.records(split) if self.has_source(record)]
+
+    def targets(self, split: str = "all") -> list[Record]:
+        """Records that have a target."""
+        return [record for record in self.records(split) if record.has_target]
+
+    def pairs(self, split: str = "all") -> list[Record]:
+        """Records that have both."""
+        return [record for record in self.sources(split) if record.has_target]
+
+    def has_source(self, record: Record) -> bool:
+        """Whether a source can be had for this record."""
+        return record.has_target if self.task == "gray2rgb" else record.has_source_file
+
+    def sample(self, record: Record) -> Sample:
+        """Read one record whole.
+
+        Raises:
+            NirganError: if a file cannot be read or converted, the record has no source, or the sizes of a registered
+                pair differ; the file is named.
+        """
+        from nirgan.data.pictures import read_sample
+
+        return read_sample(self, record)
+
+    def write_split(self, path: Path) -> None:
+        """Write the split as CSV (set, name, category, scene, split); the file appears whole or not at all."""
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(SPLIT_COLUMNS)
+        for record in self.all_records:
+            rows.writerow([getattr(record, column) for column in SPLIT_COLUMNS])
+        write_whole(path, text.getvalue().encode())
+
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change when a record comes, goes or changes its split, or a file its size."""
+        digest = hashlib.sha256(f"{self.task} {self.band} {self.full_scale}\n".encode())
+        for record in self.all_records:
+            sizes = [file.stat().st_size if file else -1 for file in (record.source, record.target)]
+            line = f"{record.key} {record.split} {record.region} {record.pairing} {sizes}"
+            digest.update((line + (f" seed {self.seed}" if record.rendered is not None else "") + "\n").encode())
+        return digest.hexdigest()[:16]
+
+
+def different_sizes(pairs: Sequence[tuple[Record, Sequence[int], Sequence[int]]]) -> str:
+    """Words for registered pairs whose two pictures have different sizes (height, width)."""
+    words = [f"{r.key} ({s[1]}×{s[0]} and {t[1]}×{t[0]})" for r, s, t in pairs]
+    return (
+        f"{len(pairs)} registered pair{'s' if len(pairs) > 1 else ''} of two sizes, first: {first_of(words)}. "
+        "Crop them alike, or use --pairing unregistered (same scene) or --pairing unpaired"
+    )

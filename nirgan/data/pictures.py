@@ -1,0 +1,112 @@
+"""Read a record's pictures and turn them into arrays; what training cuts and what is read whole go the same way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from nirgan.color.lab import lightness
+from nirgan.data.convert import full_scale_of, to_source, to_target
+from nirgan.data.files import Picture, read_picture
+from nirgan.data.index import Data, Record, different_sizes
+from nirgan.data.sample import Pairing, Sample
+from nirgan.errors import NirganError
+
+Side = Literal["source", "target"]
+Array = np.ndarray[Any, Any]
+RENDERED_HEIGHT, RENDERED_WIDTH = 288, 352
+
+
+def read_side(data: Data, record: Record, side: Side) -> Picture:
+    """Decode one side of a record in its stored integers: a file, half of a file, or a rendered scene.
+
+    Raises:
+        NirganError: if the file cannot be read.
+    """
+    if record.rendered is not None:
+        return _rendered(data.seed, record.rendered, side)
+    path = record.source if side == "source" else record.target
+    assert path is not None, record.key
+    picture = read_picture(path, max_pixels=data.max_pixels)
+    if record.region == "whole":
+        return picture
+    width = picture.pixels.shape[1] // 2
+    left = (record.region == "left-right") == (side == "source")
+    half = picture.pixels[:, :width] if left else picture.pixels[:, width : 2 * width]
+    return replace(picture, pixels=half.copy())  # a view would keep the whole file in the cache
+
+
+def read_sample(data: Data, record: Record) -> Sample:
+    """A record as a whole sample; see ``Data.sample``."""
+    if not data.has_source(record):
+        raise NirganError(f"{record.key} is a target without a source; ask for sources or pairs")
+    target = target_of(record, read_side(data, record, "target")) if record.has_target else None
+    if data.task == "gray2rgb":
+        assert target is not None
+        source, scale = lightness_of(target), 1.0
+    else:
+        picture = read_side(data, record, "source")
+        source, scale = source_of(data, record, picture), full_scale_of(picture, data.full_scale)
+        check_channels(data, record, source)
+    if target is not None and record.pairing == Pairing.REGISTERED and source.shape[1:] != target.shape[1:]:
+        raise NirganError(different_sizes([(record, source.shape[1:], target.shape[1:])]))
+    return Sample(
+        source=torch.from_numpy(source),
+        target=None if target is None else torch.from_numpy(target),
+        pairing=record.pairing,
+        key=record.key,
+        path=record.path,
+        full_scale=scale,
+        category=record.category,
+    )
+
+
+def source_of(data: Data, record: Record, picture: Picture) -> Array:
+    """A whole source picture as (C, H, W) float32 in [0, 1]."""
+    return to_source(picture, data.task, band=data.band, full_scale=data.full_scale, path=record.path)
+
+
+def target_of(record: Record, picture: Picture) -> Array:
+    """A target picture, or a part of one, as (3, H, W) float32 in [0, 1]."""
+    return to_target(picture, record.target or record.path)
+
+
+def lightness_of(target: Array) -> Array:
+    """The source that gray2rgb computes from a target: L*/100, (1, H, W)."""
+    return lightness(torch.from_numpy(target)).clamp(0, 1).numpy()
+
+
+def source_part(data: Data, record: Record, part: Picture) -> Array:
+    """Convert a part of a source picture that has passed ``source_of`` whole.
+
+    Whether three channels are one, and whether values fit the full scale, is a question to the whole picture: a part
+    of it may answer differently, so it is not asked again. Equal to the same part of the whole source, bit for bit.
+    """
+    scale = full_scale_of(part, data.full_scale)
+    part = replace(part, pixels=np.minimum(part.pixels, np.asarray(scale).astype(part.pixels.dtype)))
+    if data.band is not None or part.pixels.shape[2] != 3:
+        return to_source(part, "nir2rgb", band=data.band, full_scale=scale, path=record.path)
+    bands = [to_source(part, "nir2rgb", band=band, full_scale=scale, path=record.path) for band in (1, 2, 3)]
+    return np.concatenate(bands).mean(axis=0, keepdims=True, dtype=np.float32)
+
+
+def check_channels(data: Data, record: Record, source: Array) -> None:
+    """Raise NirganError if a source has other channels than the data's first source."""
+    if source.shape[0] != data.source_channels:
+        raise NirganError(
+            f"{record.path}: {source.shape[0]} source channels where the first picture has {data.source_channels}; "
+            "choose one with --band, or leave the file out"
+        )
+
+
+def _rendered(seed: int, index: int, side: Side) -> Picture:
+    from nirgan.data.synth import render
+
+    scene = render(seed, index, height=RENDERED_HEIGHT, width=RENDERED_WIDTH)
+    # Rounded as `nirgan data synth` writes them, so that rendered and written scenes train alike.
+    if side == "source":
+        return Picture(np.rint(scene.nir[..., None] * 65535).astype(np.uint16))
+    return Picture(np.rint(scene.rgb * 255).astype(np.uint8))
