@@ -1,1 +1,1 @@
-"""TODO"""
+"""Evaluations: scored by a protocol, written, shown as tables, compared."""

@@ -1,0 +1,88 @@
+"""``nirgan evaluate``: score weights against the truth, beside the baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nirgan.cli.output import Json, emit_json, say
+
+if TYPE_CHECKING:
+    from nirgan.data.index import Record
+    from nirgan.reporting.evaluate import Failure
+
+_LINE_EVERY_S = 10.0
+
+
+def command(
+    weights: Annotated[
+        str | None, typer.Option(help="File, run, checkpoint folder or shipped name; default: the newest run.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Folder or card with the truth; repeatable. Default: the run's own data.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
+    protocol: Annotated[str, typer.Option(help="Frozen way to score.")] = "nirgan-1",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for metrics.json and per_image.csv; default: in the run.")
+    ] = None,
+    pairing: Annotated[str | None, typer.Option(help="Override what the layout says: registered, …")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    tile: Annotated[str, typer.Option(help="auto, 0 for whole pictures, or the tiles' side in pixels.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Score a model's pictures against the truth; copying the source and a colour table stand beside it."""
+    from nirgan.reporting.score_weights import score_weights
+
+    summary, failed = score_weights(
+        weights, data or [], split, protocol=protocol, out=out, pairing=pairing, device=device, tile=tile, track=_track
+    )
+    if json:
+        emit_json(summary)
+    else:
+        _show(summary)
+    _list_failed(failed, summary["count"])
+
+
+def _track(records: Sequence[Record]) -> Iterator[Record]:
+    """A progress bar on a terminal, a line every ten seconds elsewhere."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        yield from track(records, description="scoring", console=console, transient=True)
+        return
+    said = time.monotonic()
+    for number, record in enumerate(records):
+        if time.monotonic() - said >= _LINE_EVERY_S:
+            said = time.monotonic()
+            say(f"scored {number} of {len(records)}")
+        yield record
+
+
+def _show(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from nirgan.reporting.tables import category_table, footnotes, result_table
+
+    console = Console()
+    console.print(result_table(summary))
+    if (categories := category_table(summary)) is not None:
+        console.print(categories)
+    for note in [*summary["notes"], *footnotes(summary["metrics"], summary["dark_share"])]:
+        say(note)
+    say(f"written: {summary['out']}")
+
+
+def _list_failed(failed: list[Failure], scored: int) -> None:
+    if not failed:
+        return
+    for failure in failed:
+        say(f"not scored: {failure.error}")
+    say(f"{len(failed)} of {len(failed) + scored} pictures could not be scored")
+    raise typer.Exit(1)

@@ -1,0 +1,50 @@
+"""Several evaluations side by side, compared picture by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nirgan.data.index import first_of
+from nirgan.errors import NirganError
+from nirgan.metrics import paired_difference
+from nirgan.reporting.files import Results
+
+
+def compare(results: Sequence[Results]) -> dict[str, Any]:
+    """Put evaluations beside the first one.
+
+    Returns:
+        ``protocol``, ``count`` and ``runs``: each with its ``name`` and ``metrics``, and all but the first with its
+        ``difference`` to the first: means and 95 % intervals of the paired differences, picture by picture.
+
+    Raises:
+        NirganError: if they scored other pictures, another task or by another protocol.
+    """
+    first, *others = results
+    for other in others:
+        _check_comparable(first, other)
+    keys = sorted(first.scores)
+    rows = {id(result): [result.scores[key] for key in keys] for result in results}
+    runs: list[dict[str, Any]] = [{"name": result.name, "metrics": result.summary["metrics"]} for result in results]
+    for run, other in zip(runs[1:], others, strict=True):
+        run["difference"] = paired_difference(rows[id(other)], rows[id(first)])
+    return {"protocol": first.summary["protocol"], "count": len(keys), "runs": runs}
+
+
+def _check_comparable(first: Results, other: Results) -> None:
+    names = f"{first.name} and {other.name}"
+    for what, one, two in (
+        ("protocol", first.summary.get("protocol"), other.summary.get("protocol")),
+        ("task", first.summary.get("task"), other.summary.get("task")),
+    ):
+        if one != two:
+            raise NirganError(f"{names} cannot be compared: the {what} is {one} here and {two} there")
+    only = [sorted(a.keys() - b.keys()) for a, b in ((first.scores, other.scores), (other.scores, first.scores))]
+    if any(only):
+        parts = [
+            f"{len(keys)} only in {r.name} ({first_of(keys, 3)})" for keys, r in zip(only, (first, other), strict=True)
+        ]
+        raise NirganError(
+            f"{names} scored other pictures: {'; '.join(parts)}. Evaluate both with the same --data and --split"
+        )

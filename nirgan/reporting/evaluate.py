@@ -1,0 +1,139 @@
+"""Score a recipe's outputs against the truth, picture by picture, beside the baselines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nirgan.data.index import Data, Record
+from nirgan.data.lookup import apply_lookup
+from nirgan.data.sample import Pairing, Sample
+from nirgan.errors import NirganError
+from nirgan.inference.run import Tile, translate_source
+from nirgan.metrics import dark_share, score_picture, to_8_bit
+from nirgan.metrics.baselines import copy_source
+from nirgan.metrics.catalogue import Score
+from nirgan.metrics.lpips import load_lpips
+from nirgan.models.recipe import Recipe
+from nirgan.models.weights import WeightsInfo
+
+logger = logging.getLogger(__name__)
+
+Scores = dict[str, float]
+Track = Callable[[Sequence[Record]], Iterable[Record]]
+
+
+@dataclass(frozen=True)
+class PictureScores:
+    """All scores of one picture.
+
+    Attributes:
+        key: ``set/name``.
+        category: As the data names it.
+        methods: Scores by method: ``model``, ``copy`` and, where the weights hold a table, ``lookup``.
+        dark_share: Share of pixels that are black in output or truth, and count 0 in the angular error.
+    """
+
+    key: str
+    category: str
+    methods: dict[str, Scores]
+    dark_share: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that could not be scored, and why."""
+
+    path: str
+    error: str
+
+
+@dataclass
+class Evaluation:
+    """Scores of a set, in the order of its keys, and what could not be scored."""
+
+    pictures: list[PictureScores] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def evaluate(
+    recipe: Recipe,
+    info: WeightsInfo,
+    data: Data,
+    split: str = "test",
+    *,
+    tile: Tile = "auto",
+    track: Track = iter,
+) -> Evaluation:
+    """Score every picture of a split; a file that cannot be read is listed, and the rest is scored.
+
+    Args:
+        recipe: In eval mode, on the device to use.
+        info: Of its weights: the task, and the baseline's table.
+        data: With registered pairs.
+        split: ``train``, ``val``, ``test`` or ``all``.
+        tile: As in ``translate_source``.
+        track: Wraps the records to show progress.
+
+    Raises:
+        NirganError: if there is nothing to compare pixel by pixel, or no picture could be scored.
+    """
+    records = _scorable(data, split)
+    lpips = load_lpips()
+    result = Evaluation()
+    start = time.perf_counter()
+    for record in track(records):
+        try:
+            result.pictures.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips))
+        except NirganError as error:
+            logger.debug("%s: not scored", record.key, exc_info=True)
+            result.failed.append(Failure(str(record.path), str(error)))
+    result.seconds = time.perf_counter() - start
+    if not result.pictures:
+        first = result.failed[0]
+        raise NirganError(f"none of {len(records)} pictures could be scored, first: {first.error}")
+    return result
+
+
+def score_sample(
+    sample: Sample, recipe: Recipe, info: WeightsInfo, *, tile: Tile = "auto", lpips: Score | None = None
+) -> PictureScores:
+    """Score one picture: the model and each baseline.
+
+    Raises:
+        NirganError: if the model's output holds NaN, or output and truth differ in size.
+    """
+    if sample.target is None:
+        raise NirganError(f"{sample.path}: has no truth to compare with")
+    output = translate_source(recipe, sample.source, {}, tile=tile).cpu()
+    if not torch.isfinite(output).all():
+        raise NirganError(f"{sample.path}: the model's output holds NaN or infinity; its weights are damaged")
+    outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}
+    if info.lookup is not None:
+        outputs["lookup"] = apply_lookup(info.lookup, sample.source)
+    dark = dark_share(to_8_bit(output)[None], to_8_bit(sample.target)[None])
+    return PictureScores(
+        key=sample.key,
+        category=sample.category,
+        methods={name: score_picture(picture, sample.target, lpips=lpips) for name, picture in outputs.items()},
+        dark_share=float(dark),
+    )
+
+
+def _scorable(data: Data, split: str) -> list[Record]:
+    if data.pairing != Pairing.REGISTERED:
+        raise NirganError(
+            f"scores compare pixel with pixel, and this data is {data.pairing}: align it (`nirgan data align`), "
+            "or say --pairing registered if pixel (x, y) is the same point in both pictures"
+        )
+    records = data.records(split)
+    if not records:
+        sizes = ", ".join(f"{len(data.records(name))} {name}" for name in ("train", "val", "test"))
+        raise NirganError(f"no pictures in the split '{split}' ({sizes}); choose another with --split")
+    return records

@@ -1,0 +1,91 @@
+"""Results on disk: ``metrics.json`` (means, intervals, how they came about) and ``per_image.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+from nirgan.reporting.evaluate import PictureScores, Scores
+
+SUMMARY, PER_IMAGE = "metrics.json", "per_image.csv"
+
+
+@dataclass(frozen=True)
+class Results:
+    """One evaluation, as read back.
+
+    Attributes:
+        name: For tables: the run's folder, or the one that was named.
+        summary: The content of ``metrics.json``.
+        scores: The model's scores by key.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    scores: dict[str, Scores]
+
+
+def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
+    """Write both files, each whole or not at all; ``metrics.json`` last, so that it always has its ``per_image.csv``."""
+    write_whole(folder / PER_IMAGE, per_image_csv(pictures).encode())
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(folder / SUMMARY, f"{text}\n".encode())
+
+
+def per_image_csv(pictures: Sequence[PictureScores]) -> str:
+    """One row per picture: key, category, each of the model's metrics, each baseline's as ``copy_psnr``, dark share.
+
+    Numbers are written in full; ``inf`` is the PSNR of equal pictures, an empty cell a score that does not exist.
+    """
+    rows = [
+        {
+            "key": picture.key,
+            "category": picture.category,
+            **{column: _cell(value) for method in picture.methods for column, value in _columns(picture, method)},
+            "dark_share": picture.dark_share,
+        }
+        for picture in pictures
+    ]
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]) if rows else ["key"], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def read_results(path: Path, split: str = "test") -> Results:
+    """Read an evaluation: of a run's split, or of the folder that holds the files.
+
+    Raises:
+        NirganError: if there is none, or a file is damaged.
+    """
+    folder = path if (path / SUMMARY).is_file() else path / "evaluation" / split
+    if not (folder / SUMMARY).is_file():
+        raise NirganError(
+            f"{path}: no results of the split '{split}'; run: nirgan evaluate --weights {path} --split {split}"
+        )
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        rows = list(csv.DictReader(io.StringIO((folder / PER_IMAGE).read_text(encoding="utf-8"))))
+        names = list(summary["metrics"])
+        scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NirganError(f"{folder}: damaged results ({error}); evaluate again") from None
+    return Results(name=path.resolve().name, summary=summary, scores=scores)
+
+
+def _columns(picture: PictureScores, method: str) -> list[tuple[str, float]]:
+    prefix = "" if method == "model" else f"{method}_"
+    return [(f"{prefix}{name}", value) for name, value in picture.methods[method].items()]
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else repr(value)

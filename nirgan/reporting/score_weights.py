@@ -1,0 +1,127 @@
+"""An evaluation from beginning to end: find weights and pictures, score, write the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nirgan.data.index import SPLITS
+from nirgan.data.sample import Pairing
+from nirgan.errors import NirganError, nearest
+from nirgan.inference.find import find_weights
+from nirgan.inference.run import Tile
+from nirgan.metrics.protocol import library_versions, protocol_named
+from nirgan.models.weights import load_recipe, weights_hash
+from nirgan.reporting.choose import Choice, choose_data, run_of
+from nirgan.reporting.evaluate import Failure, Track, evaluate
+from nirgan.reporting.files import write_results
+from nirgan.reporting.summary import summarise
+
+
+def score_weights(
+    weights: str | Path | None,
+    specs: Sequence[str] = (),
+    split: str = "test",
+    *,
+    protocol: str = "nirgan-1",
+    out: Path | None = None,
+    pairing: str | None = None,
+    device: str = "auto",
+    tile: str | int = "auto",
+    track: Track = iter,
+) -> tuple[dict[str, Any], list[Failure]]:
+    """Score weights by a protocol and write ``metrics.json`` and ``per_image.csv``.
+
+    Args:
+        weights: A file, run, checkpoint folder or shipped name; None: the newest run's.
+        specs: Folders or cards with the truth; none: the data of the run that the weights come from.
+        split: ``test``, ``val``, ``train`` or ``all``.
+        protocol: Name of the protocol.
+        out: Folder for the results; None: ``RUN/evaluation/SPLIT`` (other data: ``RUN/evaluation/NAME-SPLIT``), or
+            ``evaluation`` for weights that belong to no run.
+        pairing: Overrides what the data's layout says.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        tile: ``auto``, 0, or the side of tiles in pixels.
+        track: Wraps the records to show progress.
+
+    Returns:
+        The content of ``metrics.json`` with ``out``, and the pictures that could not be scored.
+
+    Raises:
+        NirganError: for anything that keeps every picture from being scored.
+    """
+    definition = protocol_named(protocol)
+    _one_of("--split", split, (*SPLITS, "all"))
+    if pairing is not None:
+        _one_of("--pairing", pairing, list(Pairing))
+    tiles, place = _tile(tile), _device(device)
+    path = find_weights(weights, None)
+    recipe, info = load_recipe(path)
+    choice = choose_data(path, info, specs, split, pairing=pairing)
+    evaluation = evaluate(recipe.to(place), info, choice.data, choice.split, tile=tiles, track=track)
+    summary = {
+        "protocol": definition.name,
+        **summarise(evaluation),
+        "task": info.task,
+        "split": choice.split,
+        "weights": {"file": str(path), "hash": weights_hash(path), "model": info.model, "step": info.step},
+        "data": _describe(choice),
+        "failed": [{"path": failure.path, "error": failure.error} for failure in evaluation.failed],
+        "notes": choice.notes,
+        "definition": dict(definition.definition),
+        "libraries": library_versions(),
+        "device": str(place),
+        "tile": tiles,
+        "seconds": round(evaluation.seconds, 3),
+    }
+    folder = out or _default_folder(path, choice)
+    write_results(folder, summary, evaluation.pictures)
+    return {**summary, "out": str(folder)}, evaluation.failed
+
+
+def _describe(choice: Choice) -> dict[str, Any]:
+    data = choice.data
+    return {
+        "name": choice.name,
+        "own": choice.own,
+        "hash": data.fingerprint(),
+        "layouts": data.layouts,
+        "pairing": str(data.pairing),
+    }
+
+
+def _default_folder(weights: Path, choice: Choice) -> Path:
+    run = run_of(weights)
+    if run is None:
+        return Path("evaluation")
+    return run / "evaluation" / (choice.split if choice.own else f"{choice.name}-{choice.split}")
+
+
+def _one_of(option: str, value: str, valid: Sequence[str]) -> None:
+    if value not in valid:
+        raise NirganError(f"{option} {value}: unknown{nearest(value, valid)} (there are: {', '.join(valid)})")
+
+
+def _tile(value: str | int) -> Tile:
+    if value == "auto":
+        return "auto"
+    try:
+        side = int(value)
+    except ValueError:
+        side = -1
+    if side < 0:
+        raise NirganError(f"--tile {value}: write auto, 0 for whole pictures, or the side of the tiles in pixels")
+    return side
+
+
+def _device(name: str) -> torch.device:
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    _one_of("--device", name, ["auto", *available])
+    if name == "auto":
+        return torch.device(next(kind for kind, here in available.items() if here))
+    if not available[name]:
+        raise NirganError(f"--device {name}: this machine has none that torch can use; use --device cpu")
+    return torch.device(name)

@@ -1,0 +1,106 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from nirgan.metrics.catalogue import METRICS
+
+Score = Mapping[str, Any]
+
+
+def result_table(summary: Mapping[str, Any]) -> Table:
+    """Rows are metrics; columns the model, each baseline, and the model's paired difference to it."""
+    table = Table(title=f"{summary['protocol']}: {summary['count']} pictures, mean and 95 % interval")
+    baselines = summary["baselines"]
+    for column in ("metric", "model", *baselines, *(f"model − {name}" for name in baselines)):
+        table.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
+    for metric, score in summary["metrics"].items():
+        others = [scores.get(metric, {}) for scores in baselines.values()]
+        differences = [marked(metric, summary["differences"].get(name, {}).get(metric)) for name in baselines]
+        table.add_row(label(metric), number(score), *map(number, others), *differences)
+    return table
+
+
+def category_table(summary: Mapping[str, Any]) -> Table | None:
+    """Rows are categories, columns the model's means; None where the data has no categories."""
+    groups = summary["categories"]
+    if not groups:
+        return None
+    computed = [metric for metric, score in summary["metrics"].items() if score["mean"] is not None]
+    table = Table(title="By category")
+    for column in ("category", "pictures", *map(label, computed)):
+        table.add_column(column, justify="left" if column == "category" else "right")
+    for name, group in groups.items():
+        means = [number(group["metrics"][metric], interval=False) for metric in computed]
+        table.add_row(name or "(none)", str(group["count"]), *means)
+    return table
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> Table:
+    """Rows are metrics; columns the first run, and each other run with its paired difference to the first."""
+    first, *others = comparison["runs"]
+    table = Table(title=f"{comparison['protocol']}: {comparison['count']} pictures, mean and 95 % interval")
+    for column in ("metric", first["name"], *(title for run in others for title in (run["name"], "minus first"))):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for metric, score in first["metrics"].items():
+        cells = [
+            cell
+            for run in others
+            for cell in (number(run["metrics"].get(metric, {})), marked(metric, run["difference"].get(metric)))
+        ]
+        table.add_row(label(metric), number(score), *cells)
+    return table
+
+
+def footnotes(scores: Mapping[str, Score], dark_share: float | None = None) -> list[str]:
+    """What a table of means hides: why a score is missing, and how many pictures are left out of one."""
+    notes = [f"{metric}: {score['why']}" for metric, score in scores.items() if score.get("mean") is None]
+    for metric, score in scores.items():
+        left_out = [f"{score[kind]} {kind}" for kind in ("infinite", "undefined") if kind in score]
+        if left_out and score.get("mean") is not None:
+            notes.append(f"{metric}: {' and '.join(left_out)} left out of the mean")
+    if dark_share:
+        notes.append(f"ae: {dark_share:.2%} of pixels are black in output or truth and count 0")
+    return notes
+
+
+def label(metric: str) -> str:
+    """Name, unit and the direction of good scores."""
+    known = METRICS.get(metric)
+    if known is None:
+        return metric
+    arrow = {"higher": "↑", "lower": "↓", "near zero": "→ 0", "near truth": ""}[known.better]
+    return " ".join(part for part in (metric, f"({known.unit})" if known.unit else "", arrow) if part)
+
+
+def number(score: Score, *, interval: bool = True) -> str:
+    """Mean and interval, or a dash."""
+    if score.get("mean") is None:
+        return "-"
+    digits = 3 if abs(score["mean"]) < 1 else 2
+    mean = f"{score['mean']:.{digits}f}"
+    return f"{mean} [{score['low']:.{digits}f}, {score['high']:.{digits}f}]" if interval else mean
+
+
+def marked(metric: str, difference: Score | None) -> str:
+    """A difference with its sign, and a word where its interval leaves zero out."""
+    if difference is None or difference.get("mean") is None:
+        return "-"
+    digits = 3 if abs(difference["mean"]) < 1 else 2
+    low, mean, high = (f"{difference[key]:+.{digits}f}" for key in ("low", "mean", "high"))
+    return " ".join(part for part in (f"{mean} [{low}, {high}]", verdict(metric, difference)) if part)
+
+
+def verdict(metric: str, difference: Score) -> str:
+    """``better`` or ``worse`` if the whole interval says so; empty where it does not, or the metric has no direction."""
+    known = METRICS.get(metric)
+    if known is None or known.better not in ("higher", "lower"):
+        return ""
+    above, below = difference["low"] > 0, difference["high"] < 0
+    if not above and not below:
+        return ""
+    return "better" if above == (known.better == "higher") else "worse"
