@@ -43,7 +43,9 @@ def _check_comparable(first: Results, other: Results) -> None:
     only = [sorted(a.keys() - b.keys()) for a, b in ((first.scores, other.scores), (other.scores, first.scores))]
     if any(only):
         parts = [
-            f"{len(keys)} only in {r.name} ({first_of(keys, 3)})" for keys, r in zip(only, (first, other), strict=True)
+            f"{len(keys)} only in {result.name} ({first_of(keys, 3)})"
+            for keys, result in zip(only, (first, other), strict=True)
+            if keys
         ]
         raise NirganError(
             f"{names} scored other pictures: {'; '.join(parts)}. Evaluate both with the same --data and --split"

@@ -34,7 +34,7 @@ class Results:
 
 
 def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
-    """Write both files, each whole or not at all; ``metrics.json`` last, so that it always has its ``per_image.csv``."""
+    """Write both files, each whole or not at all; ``metrics.json`` last: where it is, ``per_image.csv`` is too."""
     write_whole(folder / PER_IMAGE, per_image_csv(pictures).encode())
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
     write_whole(folder / SUMMARY, f"{text}\n".encode())

@@ -22,34 +22,30 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     minus each baseline, paired by picture.
     """
     pictures = evaluation.pictures
-    whole = _means(pictures)
-    rows = _rows(pictures, "model")
-    differences = {
-        name: paired_difference(rows, _rows(pictures, name)) for name in BASELINES if name in _methods(pictures)
-    }
     names = sorted({picture.category for picture in pictures})
-    groups = {name: [picture for picture in pictures if picture.category == name] for name in names}
+    groups = {name: [picture for picture in pictures if picture.category == name] for name in names if any(names)}
     return {
         "count": len(pictures),
-        **whole,
-        "differences": differences,
-        "categories": {name: {"count": len(group), **_means(group)} for name, group in groups.items()}
-        if any(names)
-        else {},
+        **_means(pictures),
+        "differences": _differences(pictures),
+        "categories": {name: {"count": len(group), **_means(group)} for name, group in groups.items()},
         "dark_share": sum(picture.dark_share for picture in pictures) / len(pictures),
     }
 
 
 def _means(pictures: Sequence[PictureScores]) -> dict[str, Any]:
     """``metrics`` of the model and of each of the ``baselines``."""
-    methods = _methods(pictures)
-    baselines = {
-        name: _complete(_rows(pictures, name))
-        if name in methods
-        else {metric: _without(NO_LOOKUP) for metric in METRICS}
-        for name in BASELINES
+    nothing = {metric: _without(NO_LOOKUP) for metric in METRICS}
+    methods = pictures[0].methods
+    return {
+        "metrics": _complete(_rows(pictures, "model")),
+        "baselines": {name: _complete(_rows(pictures, name)) if name in methods else nothing for name in BASELINES},
     }
-    return {"metrics": _complete(_rows(pictures, "model")), "baselines": baselines}
+
+
+def _differences(pictures: Sequence[PictureScores]) -> dict[str, Table]:
+    model = _rows(pictures, "model")
+    return {name: paired_difference(model, _rows(pictures, name)) for name in BASELINES if name in pictures[0].methods}
 
 
 def _complete(rows: Sequence[Scores]) -> Table:
@@ -60,10 +56,6 @@ def _complete(rows: Sequence[Scores]) -> Table:
 
 def _without(why: str) -> dict[str, Any]:
     return {"mean": None, "why": why}
-
-
-def _methods(pictures: Sequence[PictureScores]) -> set[str]:
-    return set(pictures[0].methods)
 
 
 def _rows(pictures: Sequence[PictureScores], method: str) -> list[Scores]:

@@ -96,7 +96,7 @@ def marked(metric: str, difference: Score | None) -> str:
 
 
 def verdict(metric: str, difference: Score) -> str:
-    """``better`` or ``worse`` if the whole interval says so; empty where it does not, or the metric has no direction."""
+    """``better`` or ``worse`` if the whole interval says so; else, or for a metric without a direction, empty."""
     known = METRICS.get(metric)
     if known is None or known.better not in ("higher", "lower"):
         return ""
