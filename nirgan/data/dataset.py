@@ -18,6 +18,7 @@ from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.pictures import Side, check_channels, lightness_of, read_side, source_of, source_part, target_of
 from nirgan.data.sample import Pairing, Sample, SampleKey
+from nirgan.data.sizes import check_sizes
 from nirgan.errors import NirganError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class TrainingSet:
         if not self.sources or not self.targets:
             side = "source" if not self.sources else "target"
             raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
+        check_sizes(data.records(), crop)
         self.failed: list[str] = []
         self._augment = Augment(augment)
         self._cache = PictureCache(cache_mb)

@@ -125,7 +125,7 @@ def make_loader(
         batch_size=None,
         sampler=_Steps(plan, rank, start_step, stop_step, view),
         num_workers=workers,
-        collate_fn=_as_is,
+        collate_fn=_as_is,  # type: ignore[arg-type]  # each item is a batch already
         pin_memory=torch.device(device).type == "cuda",
         **settings,
     )

@@ -151,7 +151,7 @@ def _rendered() -> Found:
 
 
 def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: str) -> list[Record]:
-    """Fit records to the task and the pairing: drop unused sides, refuse missing partners, take unpaired sides apart."""
+    """Fit records to task and pairing: drop unused sides, refuse missing partners, take unpaired sides apart."""
     if task == "gray2rgb":
         return [replace(r, source=None, pairing=pairing or Pairing.REGISTERED) for r in records if r.has_target]
     if pairing:

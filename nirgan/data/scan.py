@@ -45,7 +45,7 @@ def by_name(folder: Path, *, deep: bool = True, ending: str = "") -> Names:
 def match(
     set_name: str, sources: Names, targets: Names, category_of: Callable[[str], str], pairing: Pairing
 ) -> tuple[list[Record], list[Problem]]:
-    """Records for two sides by equal names; of two files with one name on one side the first is taken and both named."""
+    """Records of two sides by equal names; of two files with one name on a side the first is taken, and both named."""
     records = [
         Record(
             set=set_name,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nirgan.data.index import SPLITS, Problem, Record, first_of
+from nirgan.data.index import SPLIT_COLUMNS, SPLITS, Problem, Record, first_of
 from nirgan.errors import NirganError
 
 Rows = dict[tuple[str, str], dict[str, str]]
