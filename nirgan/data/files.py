@@ -79,16 +79,17 @@ def picture_shape(path: str | Path) -> tuple[int, int, int]:
 
 
 def write_picture(path: str | Path, pixels: np.ndarray, metadata: Metadata | None = None) -> None:
-    """Write RGB pixels (H, W, 3) uint8 or uint16 in the format that the suffix names; the file appears whole or not.
+    """Write RGB or grey pixels, (H, W, 3 or 1) uint8 or uint16, in the format that the suffix names.
 
-    PNG and TIFF are lossless; JPEG is 8-bit, quality 95, 4:4:4. Metadata is carried as far as the format can hold it.
+    The file appears whole or not at all. PNG and TIFF are lossless; JPEG is 8-bit, quality 95, 4:4:4.
+    Metadata is carried as far as the format can hold it.
 
     Raises:
         NirganError: for an unknown suffix, 16 bits in JPEG, or a folder that cannot be written to.
     """
     path = Path(path)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"pixels must be (H, W, 3) uint8 or uint16, not {pixels.shape} {pixels.dtype}")
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels must be (H, W, 3 or 1) uint8 or uint16, not {pixels.shape} {pixels.dtype}")
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         raise NirganError(f"{path}: cannot write '{path.suffix}' files; use one of {', '.join(SUFFIXES)}")

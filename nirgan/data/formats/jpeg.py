@@ -63,7 +63,7 @@ def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
-    """Encode RGB pixels (H, W, 3) uint8 at quality 95 with full colour resolution (4:4:4), then add the metadata."""
+    """Encode RGB or grey pixels (H, W, 3 or 1) uint8 at quality 95, colour at full size (4:4:4), with metadata."""
     full_colour = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     done, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95, *full_colour])
     if not done:

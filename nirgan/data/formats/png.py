@@ -52,7 +52,7 @@ def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
-    """Encode RGB pixels (H, W, 3) uint8 or uint16 and put the metadata's chunks after the header."""
+    """Encode RGB or grey pixels (H, W, 3 or 1) uint8 or uint16 and put the metadata's chunks after the header."""
     done, encoded = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 4])
     if not done:
         raise Refused("OpenCV cannot encode it as PNG")

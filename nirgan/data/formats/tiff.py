@@ -65,7 +65,7 @@ def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
-    """Encode RGB pixels (H, W, 3) uint8 or uint16 losslessly (deflate with predictor) with the metadata's tags."""
+    """Encode RGB or grey pixels (H, W, 3 or 1) uint8 or uint16 without loss (deflate, predictor), with metadata."""
     ifds = exif.read_ifds(metadata.exif) if metadata.exif else None
     order = ifds.order if ifds else "<"  # values that are carried as bytes keep their byte order
     carried: list[tuple[Any, ...]] = [(t.code, t.dtype, t.count, t.value, True) for t in metadata.tiff_tags]
@@ -76,12 +76,12 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
     carried += [(code, 4, 1, 0, True) for code in pointers]
     if metadata.xmp:
         carried.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
-    buffer = io.BytesIO()
+    buffer, colour = io.BytesIO(), pixels.shape[2] == 3
     tifffile.imwrite(
         buffer,
-        pixels,
+        pixels if colour else pixels[..., 0],
         byteorder=order,
-        photometric="rgb",
+        photometric="rgb" if colour else "minisblack",
         compression="zlib",
         predictor=True,
         metadata=None,
