@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nirgan.errors import NirganError
-from nirgan.inference.padding import reflect_to, round_up
+from nirgan.inference.conditions import resolve_conditions
+from nirgan.inference.predict import Tile, predict_picture
 from nirgan.models.recipe import Recipe
-
-Tile = Literal["auto"] | int
 
 
 @torch.no_grad()
 def translate_source(
-    recipe: Recipe, source: Tensor, conditions: Mapping[str, Any] | None = None, *, tile: Tile = "auto"
+    recipe: Recipe,
+    source: Tensor,
+    conditions: Mapping[str, Any] | None = None,
+    *,
+    tile: Tile = "auto",
+    budget: int | None = None,
 ) -> Tensor:
     """Translate one source picture of any size.
 
@@ -26,25 +30,27 @@ def translate_source(
         recipe: In eval mode; the work is done on its device and in its dtype.
         source: (C,H,W) float in [0, 1], on any device.
         conditions: What the recipe understands besides the source, by name.
-        tile: ``"auto"``, 0 for never, or the side of the tiles in pixels.
+        tile: Side of the tiles in pixels, 0 for never, or ``"auto"``: the recipe's own tiles if it has them, else the
+            whole picture if it fits the budget, else tiles that do. A tile of at least three halos gives exactly what
+            the whole picture would.
+        budget: Bytes that a prediction may take; None is 1 GiB on the CPU, 60 % of what is free on CUDA.
 
     Returns:
         (3,H,W) float32 in [0, 1] on the recipe's device.
 
     Raises:
-        NirganError: if the source has another number of channels than the recipe takes.
+        NirganError: for a source of another shape, an unknown condition, a negative tile, or too little memory.
     """
     if source.ndim != 3 or 0 in source.shape:
         raise NirganError(f"a source picture has the shape (channels, height, width), not {tuple(source.shape)}")
+    if tile != "auto" and not (isinstance(tile, int) and tile >= 0):
+        raise NirganError(f"tile is {tile!r}, but must be 'auto', 0 (never) or a side in pixels")
+    known = resolve_conditions(recipe, conditions)
     device, dtype = _place(recipe, source)
     full = source.to(device, torch.float32)[None]
     working = resize_short_side(full, recipe.working_size).to(dtype)
-    height, width = working.shape[-2:]
-    padded = reflect_to(working, round_up(height, recipe.stride), round_up(width, recipe.stride))
-    raw = recipe.predict(padded, dict(conditions or {})).float()
-    if raw.shape[-2:] != padded.shape[-2:]:  # raw that is coarser than its source is cut where the source ends
-        raw = F.interpolate(raw, size=padded.shape[-2:], mode="bilinear", align_corners=False)
-    return recipe.compose(full, raw[..., :height, :width])[0].float()
+    raw = predict_picture(recipe, working, known, tile=tile, budget=budget)
+    return recipe.compose(full, raw)[0].float()
 
 
 def resize_short_side(picture: Tensor, side: int | None, *, longest: int = 8) -> Tensor:

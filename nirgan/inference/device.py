@@ -1,0 +1,24 @@
+"""Where a translation runs."""
+
+from __future__ import annotations
+
+import torch
+
+from nirgan.errors import NirganError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` takes CUDA, Apple's GPU or the CPU.
+
+    Raises:
+        NirganError: if there is no such device here.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    kind, _, index = name.partition(":")
+    if kind not in there or (index and not index.isdigit()):
+        raise NirganError(f"device '{name}': there are auto, cpu, cuda, cuda:N and mps")
+    if not there[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise NirganError(f"device '{name}' is not available on this machine; use --device auto")
+    return torch.device(name)

@@ -1,0 +1,93 @@
+"""Find weights: as named, of the newest run, or what ships."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from nirgan.errors import NirganError, nearest
+from nirgan.models.weights import read_info
+
+logger = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Folder of the weights that come with the package, if any do."""
+_FILE = "weights.safetensors"
+# `last` is missing for a moment while a checkpoint is replaced; then `last.new` is complete.
+_CHECKPOINTS = ("best", "best.new", "best.old", "last", "last.new", "last.old")
+
+
+def find_weights(weights: str | Path | None, task: str | None = None, runs: Path = Path("runs")) -> Path:
+    """The weights file to translate with.
+
+    Args:
+        weights: A file, a run, a checkpoint folder or the name of shipped weights. None: the newest run under ``runs``,
+            else what ships. A run gives its best checkpoint, else its last.
+        task: With None for ``weights``: only those of this task. Weights that were named are checked against it.
+        runs: Folder of runs.
+
+    Raises:
+        NirganError: if there are none, or those named are for another task.
+    """
+    if weights is None:
+        return _newest(task, runs)
+    found = _named(Path(weights), runs)
+    if task is not None and (trained := read_info(found).task) != task:
+        raise NirganError(f"{found}: trained for {trained}, not {task}; leave out --task or give other weights")
+    return found
+
+
+def _named(path: Path, runs: Path) -> Path:
+    if path.is_dir():
+        found = next((file for file in (path / _FILE, *_in_run(path)) if file.is_file()), None)
+        if found is None:
+            raise NirganError(f"{path}: no weights in this folder (no {_FILE} and no checkpoints/*/{_FILE})")
+        return found
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in _shipped()}
+    if str(path) in shipped:
+        return shipped[str(path)]
+    there = [*shipped, *(str(run) for run in _runs(runs))]
+    ships = f"shipped are {', '.join(shipped)}" if shipped else "none are shipped"
+    raise NirganError(f"no weights '{path}'{nearest(str(path), there)} (a file, a run, a checkpoint folder; {ships})")
+
+
+def _newest(task: str | None, runs: Path) -> Path:
+    dated = sorted(((_changed(run), run) for run in _runs(runs)), reverse=True)
+    others: set[str] = set()
+    for file in [next(file for file in _in_run(run) if file.is_file()) for _, run in dated] + _shipped():
+        try:
+            found = read_info(file).task
+        except NirganError as error:
+            logger.warning("passed over: %s", error)
+            continue
+        if task in (None, found):
+            return file
+        others.add(found)
+    of_task = f" for the task {task}" if task else ""
+    only = f" (only for {', '.join(sorted(others))})" if others else ""
+    train = f"nirgan train --set task={task}" if task else "nirgan train"
+    raise NirganError(
+        f"nothing is trained yet{of_task} under {runs}/{only} and nothing ships: run `{train}` first, "
+        "or give --weights FILE"
+    )
+
+
+def _runs(runs: Path) -> list[Path]:
+    """Runs that have weights."""
+    if not runs.is_dir():
+        return []
+    return sorted(run for run in runs.iterdir() if any(file.is_file() for file in _in_run(run)))
+
+
+def _in_run(run: Path) -> list[Path]:
+    return [run / "checkpoints" / name / _FILE for name in _CHECKPOINTS]
+
+
+def _changed(run: Path) -> float:
+    return max(file.stat().st_mtime for file in _in_run(run) if file.is_file())
+
+
+def _shipped() -> list[Path]:
+    return sorted(SHIPPED.glob("*.safetensors"))

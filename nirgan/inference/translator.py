@@ -1,0 +1,135 @@
+"""A trained model as one object: a picture in, the same kind of picture out, in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nirgan.data.convert import from_unit, full_scale_of, to_source
+from nirgan.data.files import Picture, read_picture
+from nirgan.errors import NirganError
+from nirgan.inference.conditions import resolve_conditions
+from nirgan.inference.predict import Tile
+from nirgan.inference.run import translate_source
+from nirgan.models.recipe import Recipe
+from nirgan.models.weights import WeightsInfo
+
+_UNNAMED = "the given picture"
+
+
+class Translator:
+    """A recipe with its weights, and what the weights know about reading pictures.
+
+    Attributes:
+        recipe: In eval mode, on the device.
+        info: What the weights say about themselves.
+        conditions: What the recipe is told besides each source.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        info: WeightsInfo,
+        *,
+        device: torch.device | str = "cpu",
+        tile: Tile = "auto",
+        band: int | None = None,
+        full_scale: float | None = None,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put the recipe on the device.
+
+        Args:
+            recipe: As ``load_recipe`` gives it.
+            info: The same.
+            device: Where to run.
+            tile: As ``translate_source`` takes it.
+            band: Band of multi-band pictures that is the source, from 1; None takes the weights'.
+            full_scale: Stored value that means 1.0; None: the file's metadata, the weights', the type's maximum.
+            conditions: By name, as the recipe declares them.
+
+        Raises:
+            NirganError: for a condition that the recipe does not declare.
+        """
+        self.recipe = recipe.to(device).eval()
+        self.info = info
+        self.conditions = resolve_conditions(recipe, conditions)
+        self._tile = tile
+        self._band = band
+        self._full_scale = full_scale
+
+    def translate(self, picture: np.ndarray | Tensor | str | PathLike[str]) -> np.ndarray | Tensor:
+        """Translate one picture; the answer has the picture's size and kind.
+
+        Args:
+            picture: A file, an array (H,W) or (H,W,C) of uint8, uint16 or float (full scale 1.0), anything that numpy
+                makes such an array of (a PIL image), or a float tensor (H,W) or (C,H,W).
+
+        Returns:
+            An array (H,W,3) of the file's or array's type (float32 for floats, in [0, 1]); for a tensor, one (3,H,W) of
+            its dtype on its device.
+
+        Raises:
+            NirganError: if it cannot be read, or has other channels than the weights take.
+        """
+        if isinstance(picture, Tensor):
+            source = self.source_of(_from_tensor(picture), _UNNAMED)
+            return self.run(source).to(picture.device, picture.dtype)
+        if isinstance(picture, str | PathLike):
+            read, name = read_picture(Path(picture)), str(picture)
+        else:
+            read, name = _from_array(np.asarray(picture)), _UNNAMED
+        rgb = self.run(self.source_of(read, name)).cpu().numpy()
+        kind = read.pixels.dtype
+        return from_unit(rgb, kind.itemsize * 8) if kind.kind == "u" else np.ascontiguousarray(rgb.transpose(1, 2, 0))
+
+    def source_of(self, picture: Picture, path: Path | str) -> Tensor:
+        """Make the source (C,H,W) in [0, 1] that the weights expect, by the rules of training.
+
+        Raises:
+            NirganError: if the picture has other channels than the weights take; ``path`` is named.
+        """
+        band = self._band
+        if band is None and picture.pixels.shape[2] > 1:
+            band = self.info.band
+        scale = full_scale_of(picture, self._full_scale, self.info.full_scale)
+        # Where nobody declared a full scale, `to_source` looks closer at float files.
+        declared = None if self._full_scale is None and scale == full_scale_of(picture) else scale
+        array = to_source(picture, self.info.task, band=band, full_scale=declared, path=path)  # type: ignore[arg-type]
+        if array.shape[0] != self.info.source_channels:
+            advice = "; choose one with --band" if self.info.source_channels == 1 else ""
+            raise NirganError(
+                f"{path}: {array.shape[0]} source channels, but these weights take {self.info.source_channels}{advice}"
+            )
+        return torch.from_numpy(array)
+
+    def run(self, source: Tensor, conditions: Mapping[str, Any] | None = None) -> Tensor:
+        """Translate a source (C,H,W) to RGB (3,H,W) float32 in [0, 1]; ``conditions`` win over the translator's own."""
+        return translate_source(self.recipe, source, {**self.conditions, **(conditions or {})}, tile=self._tile)
+
+
+def _from_tensor(picture: Tensor) -> Picture:
+    if not picture.is_floating_point():
+        raise NirganError(f"a tensor must be float in [0, 1], not {picture.dtype}; divide it by its full scale")
+    if picture.ndim not in (2, 3):
+        raise NirganError(f"a tensor must be (H,W) or (C,H,W), not {tuple(picture.shape)}; give pictures one by one")
+    picture = picture[None] if picture.ndim == 2 else picture
+    return _from_array(picture.detach().float().cpu().numpy().transpose(1, 2, 0))
+
+
+def _from_array(pixels: np.ndarray) -> Picture:
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise NirganError(f"an array must be (H,W) or (H,W,C), not {pixels.shape}")
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32)
+        if not np.isfinite(pixels).all():
+            raise NirganError(f"{_UNNAMED} holds NaN or infinite values; fill them before use")
+    elif pixels.dtype not in (np.uint8, np.uint16):
+        raise NirganError(f"an array must be uint8, uint16 or float, not {pixels.dtype}")
+    return Picture(pixels[..., None] if pixels.ndim == 2 else pixels)
