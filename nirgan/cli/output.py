@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WIDE = 200  # characters
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 
@@ -19,6 +24,14 @@ def emit_json(result: Any) -> None:
 def say(text: str) -> None:
     """Print a line for people, on stderr."""
     typer.echo(text, err=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout: wrapped to a terminal's width; whole into a file or a pipe, which have none."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=_WIDE).print(table)
 
 
 def _finite(value: Any) -> Any:
