@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nirgan.cli.output import Json, emit_json, say
+from nirgan.cli.output import Json, emit_json, print_table, say
 
 
 def command(
@@ -16,8 +16,6 @@ def command(
     json: Json = False,
 ) -> None:
     """Compare evaluated runs picture by picture against the first one."""
-    from rich.console import Console
-
     from nirgan.reporting.compare import compare
     from nirgan.reporting.files import read_results
     from nirgan.reporting.tables import comparison_table, footnotes
@@ -26,6 +24,6 @@ def command(
     if json:
         emit_json(comparison)
         return
-    Console().print(comparison_table(comparison))
+    print_table(comparison_table(comparison))
     for note in footnotes(comparison["runs"][0]["metrics"]):
         say(note)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nirgan.cli.output import Json, emit_json, say
+from nirgan.cli.output import Json, emit_json, print_table, say
 
 if TYPE_CHECKING:
     from nirgan.data.index import Record
@@ -66,14 +66,11 @@ def _track(records: Sequence[Record]) -> Iterator[Record]:
 
 
 def _show(summary: dict[str, Any]) -> None:
-    from rich.console import Console
+    from nirgan.reporting.tables import category_table, difference_table, footnotes, result_table
 
-    from nirgan.reporting.tables import category_table, footnotes, result_table
-
-    console = Console()
-    console.print(result_table(summary))
-    if (categories := category_table(summary)) is not None:
-        console.print(categories)
+    for table in (result_table(summary), difference_table(summary), category_table(summary)):
+        if table is not None:
+            print_table(table)
     for note in [*summary["notes"], *footnotes(summary["metrics"], summary["dark_share"])]:
         say(note)
     say(f"written: {summary['out']}")

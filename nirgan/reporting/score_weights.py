@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nirgan.data.index import SPLITS
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError, nearest
+from nirgan.inference.device import pick_device
 from nirgan.inference.find import find_weights
 from nirgan.inference.run import Tile
 from nirgan.metrics.protocol import library_versions, protocol_named
@@ -57,7 +56,7 @@ def score_weights(
     _one_of("--split", split, (*SPLITS, "all"))
     if pairing is not None:
         _one_of("--pairing", pairing, list(Pairing))
-    tiles, place = _tile(tile), _device(device)
+    tiles, place = _tile(tile), pick_device(device)
     path = find_weights(weights, None)
     recipe, info = load_recipe(path)
     choice = choose_data(path, info, specs, split, pairing=pairing)
@@ -115,13 +114,3 @@ def _tile(value: str | int) -> Tile:
     if side < 0:
         raise NirganError(f"--tile {value}: write auto, 0 for whole pictures, or the side of the tiles in pixels")
     return side
-
-
-def _device(name: str) -> torch.device:
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    _one_of("--device", name, ["auto", *available])
-    if name == "auto":
-        return torch.device(next(kind for kind, here in available.items() if here))
-    if not available[name]:
-        raise NirganError(f"--device {name}: this machine has none that torch can use; use --device cpu")
-    return torch.device(name)

@@ -13,15 +13,24 @@ Score = Mapping[str, Any]
 
 
 def result_table(summary: Mapping[str, Any]) -> Table:
-    """Rows are metrics; columns the model, each baseline, and the model's paired difference to it."""
-    table = Table(title=f"{summary['protocol']}: {summary['count']} pictures, mean and 95 % interval")
-    baselines = summary["baselines"]
-    for column in ("metric", "model", *baselines, *(f"model − {name}" for name in baselines)):
-        table.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
+    """Rows are metrics, columns the model and each baseline."""
+    table = _table(f"{summary['protocol']}: {summary['count']} pictures, mean and 95 % interval", "metric", "model")
+    for baseline in summary["baselines"]:
+        table.add_column(baseline, justify="right")
     for metric, score in summary["metrics"].items():
-        others = [scores.get(metric, {}) for scores in baselines.values()]
-        differences = [marked(metric, summary["differences"].get(name, {}).get(metric)) for name in baselines]
-        table.add_row(label(metric), number(score), *map(number, others), *differences)
+        others = [scores.get(metric, {}) for scores in summary["baselines"].values()]
+        table.add_row(label(metric), number(score), *map(number, others))
+    return table
+
+
+def difference_table(summary: Mapping[str, Any]) -> Table:
+    """Rows are metrics, columns the model's difference to each baseline on the same pictures."""
+    differences = summary["differences"]
+    columns = [f"model − {name}" for name in differences]
+    table = _table("Differences picture by picture, mean and 95 % interval", "metric", *columns)
+    for metric, score in summary["metrics"].items():
+        if score["mean"] is not None:
+            table.add_row(label(metric), *(marked(metric, scores.get(metric)) for scores in differences.values()))
     return table
 
 
@@ -31,9 +40,7 @@ def category_table(summary: Mapping[str, Any]) -> Table | None:
     if not groups:
         return None
     computed = [metric for metric, score in summary["metrics"].items() if score["mean"] is not None]
-    table = Table(title="By category")
-    for column in ("category", "pictures", *map(label, computed)):
-        table.add_column(column, justify="left" if column == "category" else "right")
+    table = _table("By category", "category", "pictures", *map(label, computed))
     for name, group in groups.items():
         means = [number(group["metrics"][metric], interval=False) for metric in computed]
         table.add_row(name or "(none)", str(group["count"]), *means)
@@ -43,9 +50,9 @@ def category_table(summary: Mapping[str, Any]) -> Table | None:
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
     """Rows are metrics; columns the first run, and each other run with its paired difference to the first."""
     first, *others = comparison["runs"]
-    table = Table(title=f"{comparison['protocol']}: {comparison['count']} pictures, mean and 95 % interval")
-    for column in ("metric", first["name"], *(title for run in others for title in (run["name"], "minus first"))):
-        table.add_column(column, justify="left" if column == "metric" else "right")
+    columns = [title for run in others for title in (run["name"], "minus first")]
+    title = f"{comparison['protocol']}: {comparison['count']} pictures, mean and 95 % interval"
+    table = _table(title, "metric", first["name"], *columns)
     for metric, score in first["metrics"].items():
         cells = [
             cell
@@ -104,3 +111,11 @@ def verdict(metric: str, difference: Score) -> str:
     if not above and not below:
         return ""
     return "better" if above == (known.better == "higher") else "worse"
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
