@@ -1,0 +1,109 @@
+"""The U-Net of pix2pix and of the asymmetric CycleGAN: strided convolutions down, up again, skips between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nirgan.layers.norm import Norm, bias_before, make_norm
+from nirgan.layers.residual import ResidualBlock
+from nirgan.layers.upsample import Upsample, upsampling_conv
+from nirgan.registry import GENERATORS
+
+SLOPE = 0.2
+"""Of the encoder's leaky ReLUs."""
+
+
+@GENERATORS.register("unet", paper="arXiv 1611.07004")
+class UNet(nn.Module):
+    """Encoder of 4×4 convolutions with stride 2, residual blocks at the bottom, mirrored decoder, tanh.
+
+    Levels count from the outside for the encoder (e1, e2, …) and from the inside for the decoder (d1, d2, …), as in
+    pix2pix. The first convolution has no norm.
+
+    Args:
+        in_channels: Of the source.
+        out_channels: Of the output.
+        channels: Of each level, from the outside; as many levels as entries.
+        norm: After every convolution but the first and the last.
+        innermost_norm: Whether the innermost encoder convolution has one (not where its output is 1×1).
+        residual_blocks: At the bottom.
+        rectified_skips: What skips and bottom carry: ReLU'd features (pix2pix's codes, whose ReLU comes after the
+            concatenation) or the leaky ReLU'd ones that the encoder itself goes on with.
+        bias_without_norm: Whether encoder convolutions that no norm follows have a bias (not in pix2pix's PyTorch code
+            with batch norm).
+        dropout_blocks: Decoder blocks, from 1 inside, with dropout 0.5 after their norm.
+        skips: Without them it is the encoder-decoder of pix2pix's ablation.
+        upsample: ``transpose`` or ``resize``.
+
+    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of ``stride``, and at
+    least twice that with residual blocks or an instance norm at the bottom.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        norm: Norm = "batch",
+        innermost_norm: bool = True,
+        residual_blocks: int = 0,
+        rectified_skips: bool = False,
+        bias_without_norm: bool = True,
+        dropout_blocks: Collection[int] = (),
+        skips: bool = True,
+        upsample: Upsample = "transpose",
+    ) -> None:
+        super().__init__()
+        self.stride = 2 ** len(channels)
+        self._rectified_skips = rectified_skips
+        self._skips = skips
+        self.encoder = nn.ModuleList()
+        for level, (before, after) in enumerate(zip((in_channels, *channels[:-1]), channels, strict=True), 1):
+            normed = level > 1 and (level < len(channels) or innermost_norm)
+            bias = bias_before(norm) or (not normed and bias_without_norm)
+            down = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+            self.encoder.append(nn.Sequential(down, make_norm(norm if normed else "none", after)))
+        self.bottom = nn.Sequential(*(ResidualBlock(channels[-1], norm=norm) for _ in range(residual_blocks)))
+        self.decoder = nn.ModuleList()
+        inside = channels[-1]
+        for block, after in enumerate(reversed(channels[:-1]), 1):
+            up = upsampling_conv(upsample, inside, after, bias=bias_before(norm))
+            dropout = [nn.Dropout(0.5)] if block in dropout_blocks else []
+            self.decoder.append(nn.Sequential(up, make_norm(norm, after), *dropout))
+            inside = 2 * after if skips else after
+        self.out = upsampling_conv(upsample, inside, out_channels, bias=True)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate (B, in_channels, H, W) in [-1, 1]."""
+        features: list[Tensor] = []
+        x = source
+        for block in self.encoder:
+            x = F.leaky_relu(block(x), SLOPE)
+            features.append(x)
+        if self._rectified_skips:  # ReLU after leaky ReLU is ReLU
+            features = [F.relu(feature) for feature in features]
+        x = self.bottom(features.pop())
+        for block in self.decoder:
+            # Dropout before ReLU, as in the codes, is the same as after it.
+            x, skip = F.relu(block(x)), features.pop()
+            x = torch.cat([x, skip], dim=1) if self._skips else x
+        return torch.tanh(self.out(x))
+
+    @property
+    def radius(self) -> int:
+        """Pixels from a point beyond which the source does not change the output there, statistics of norms aside."""
+        widest = 0
+        for pixel in range(self.stride):
+            first = last = pixel
+            for _ in self.encoder:  # decoder blocks, as many: both ways of upsampling reach equally far
+                first, last = (first - 1) // 2, (last + 1) // 2
+            first, last = first - 2 * len(self.bottom), last + 2 * len(self.bottom)
+            for _ in self.encoder:
+                first, last = 2 * first - 1, 2 * last + 2
+            widest = max(widest, pixel - first, last - pixel)
+        return widest

@@ -1,0 +1,205 @@
+"""pix2pix (Isola, Zhu, Zhou, Efros; CVPR 2017): networks, losses and update order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nirgan.color.lab import lab_to_rgb, rgb_to_lab
+from nirgan.discriminators.patch import PatchDiscriminator
+from nirgan.errors import NirganError
+from nirgan.generators.unet import UNet
+from nirgan.layers.init import init_normal
+from nirgan.layers.noise import batch_statistics, dropout_on
+from nirgan.layers.upsample import Upsample
+from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
+from nirgan.losses.l1 import l1
+from nirgan.models.recipe import At, Condition, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
+from nirgan.registry import MODELS
+
+PAPER = "arXiv 1611.07004"
+SMALLEST = 32
+"""Crop below which the discriminator has nothing left to judge."""
+FEWEST_LEVELS, MOST_LEVELS = 5, 8
+AB_SCALE = 110
+"""Value of a and b that becomes 1."""
+
+
+@MODELS.register("pix2pix", paper=PAPER)
+class Pix2Pix(Recipe):
+    """A U-Net that is judged together with its source by a PatchGAN and pulled to the target by L1.
+
+    Args:
+        task: ``nir2rgb``, or ``gray2rgb``: then the U-Net gives a and b of Lab, and L comes from the source.
+        source_channels: Of the source.
+        crop: Side of the training crop; a multiple of 2 to the power of ``levels``, at least 32.
+        norm: Of both networks.
+        gan: Cross-entropy or least squares.
+        lambda_l1: Weight of the L1 term.
+        dropout: Decoder blocks with dropout: the three innermost (paper, Torch code), or the second to fourth (PyTorch
+            code); in either case only blocks of the greatest width.
+        levels: Halvings in the U-Net; None takes as many as the crop allows, at most 8.
+        width: Channels of both networks' first layers.
+        test_mode: ``eval`` predicts with running statistics and without dropout, ``paper`` with dropout and the
+            statistics of what it sees.
+        upsample: Transposed convolutions, or resize and convolve.
+    """
+
+    paper = PAPER
+    tasks = ("nir2rgb", "gray2rgb")
+    pairings = ("registered",)
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        Condition(
+            "noise_seed", int, None, "Turn dropout on at prediction, drawn from this seed; each seed gives a variant."
+        ),
+    )
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"batch_size": 1, "crop": 256, "epochs": 200.0, "ema": {"decay": 0.0}},
+        "small": {
+            "batch_size": 4,
+            "crop": 256,
+            "minutes": 25.0,
+            "ema": {"decay": 0.995},
+            "options": {"width": 32, "levels": 6, "dropout": "none"},
+        },
+        "tiny": {"batch_size": 2, "crop": 32, "steps": 20, "ema": {"decay": 0.9}, "options": {"width": 8}},
+    }
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        source_channels: int,
+        crop: int,
+        norm: Literal["batch", "instance"] = "batch",
+        gan: Literal["bce", "lsgan"] = "bce",
+        lambda_l1: float = 100.0,
+        dropout: Literal["d1-d3", "d2-d4", "none"] = "d1-d3",
+        levels: int | None = None,
+        width: int = 64,
+        test_mode: Literal["eval", "paper"] = "eval",
+        upsample: Upsample = "transpose",
+    ) -> None:
+        super().__init__()
+        if lambda_l1 < 0:
+            raise NirganError(f"pix2pix: option 'lambda_l1' is {lambda_l1}, but a weight must not be negative")
+        levels = levels_for(crop, levels)
+        channels = [width * min(2**level, 8) for level in range(levels)]
+        dropout_blocks = [block for block in _DROPOUT_BLOCKS[dropout] if block <= channels[:-1].count(8 * width)]
+        generator = UNet(
+            source_channels,
+            2 if task == "gray2rgb" else 3,
+            channels=channels,
+            norm=norm,
+            innermost_norm=False,
+            rectified_skips=True,
+            bias_without_norm=False,
+            dropout_blocks=dropout_blocks,
+            upsample=upsample,
+        )
+        judged = source_channels + (2 if task == "gray2rgb" else 3)
+        discriminator = PatchDiscriminator(judged, width=width, norm=norm)
+        self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+        init_normal(self.networks)
+        self.stages = (Stage("train", _phases()),)
+        self.stride = generator.stride
+        self.halo = -(-generator.radius // self.stride) * self.stride
+        self.whole_picture = norm == "instance" or test_mode == "paper"
+        # With one cell at the bottom the outer taps of the 4×4 kernels there meet only zero padding, get no gradient
+        # and keep their random start; in a larger picture they would meet features.
+        self.tile = crop if crop == self.stride else None
+        self._ab, self._test_mode, self._lambda_l1 = task == "gray2rgb", test_mode, lambda_l1
+        self._criterion = gan_criterion(gan)
+        if not dropout_blocks:
+            self.conditions = ()  # type: ignore[misc]  # without dropout there is no noise to seed
+
+    @classmethod
+    def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
+        """Crops that can be halved ``levels`` times."""
+        levels_for(crop, options.get("levels"))
+
+    def forward(self, batch: Mapping[str, Any], at: At) -> Views:
+        """Translate; source, target and output in the networks' own range, [-1, 1] (a and b divided by 110)."""
+        source = 2 * batch["source"] - 1
+        target = rgb_to_lab(batch["target"])[:, 1:] / AB_SCALE if self._ab else 2 * batch["target"] - 1
+        output = self.networks["generator"](source)
+        return {"source": source, "target": target, "output": output, "compared": output}
+
+    def phase_views(self, phase: str, views: Views, at: At) -> Views:
+        """Logits of the pairs (source, target) and (source, output); the paper keeps no pool."""
+        judge, source, output = self.networks["discriminator"], views["source"], views["output"]
+        if phase == "generator":
+            return {"logits_fake": judge(torch.cat([source, output], dim=1))}
+        return {
+            "logits_real": judge(torch.cat([source, views["target"]], dim=1)),
+            "logits_fake": judge(torch.cat([source, output.detach()], dim=1)),
+        }
+
+    def terms(self, phase: str, at: At) -> Sequence[Term]:
+        """G: c(D(x, G(x)), 1) + λ·L1; D: ½ [c(D(x, y), 1) + c(D(x, G(x)), 0)]."""
+        criterion = self._criterion
+        if phase == "discriminator":
+            return [
+                Term("adversarial", 1.0, lambda v: discriminator_loss(v["logits_real"], v["logits_fake"], criterion))
+            ]
+        return [
+            Term("adversarial", 1.0, lambda v: judged_as(v["logits_fake"], True, criterion)),
+            Term("l1", self._lambda_l1, lambda v: l1(v["compared"], v["target"])),
+        ]
+
+    def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        """RGB, or a and b divided by 110, in [-1, 1] at the source's size; equal calls give equal results."""
+        generator = self.networks["generator"]
+        seed = conditions.get("noise_seed")
+        with ExitStack() as modes:
+            if self._test_mode == "paper":
+                modes.enter_context(batch_statistics(generator))
+            if self._test_mode == "paper" or seed is not None:
+                modes.enter_context(dropout_on(generator, 0 if seed is None else seed, source.device))
+            return generator(2 * source - 1)
+
+    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
+        """RGB in [0, 1]; for ``gray2rgb`` from the source's lightness and the raw a and b."""
+        if self._ab:
+            return lab_to_rgb(torch.cat([100 * source, AB_SCALE * raw], dim=1))
+        return ((raw + 1) / 2).clamp(0, 1)
+
+
+_DROPOUT_BLOCKS = {"d1-d3": (1, 2, 3), "d2-d4": (2, 3, 4), "none": ()}
+
+
+def levels_for(crop: int, wanted: int | None = None) -> int:
+    """How often the U-Net halves: as ``wanted``, else as often as the crop allows, at most 8 times.
+
+    Raises:
+        NirganError: if the crop is too small, cannot be halved so often, or fewer than 5 times with nothing wanted.
+    """
+    if crop < SMALLEST:
+        raise NirganError(f"pix2pix cannot train at crop {crop}: its discriminator needs {SMALLEST} pixels or more")
+    if wanted is not None:
+        if not 1 <= wanted <= MOST_LEVELS or crop % 2**wanted:
+            raise NirganError(
+                f"pix2pix: {wanted} levels do not fit crop {crop}: levels go from 1 to {MOST_LEVELS}, and the crop "
+                "must be a multiple of 2 to that power"
+            )
+        return wanted
+    levels = max(n for n in range(MOST_LEVELS + 1) if crop % 2**n == 0)
+    if levels < FEWEST_LEVELS:
+        raise NirganError(
+            f"pix2pix: crop {crop} can be halved {levels} times, too few for a U-Net with context: give a multiple of "
+            f"{2**FEWEST_LEVELS} (256 is best), or fewer levels with --set options.levels={max(levels, 1)}"
+        )
+    return levels
+
+
+def _phases() -> tuple[Phase, ...]:
+    # Half at the full rate, half falling to zero, as in the authors' PyTorch code; the Torch code keeps it constant.
+    optimiser = Optimiser(lr=2e-4, betas=(0.5, 0.999), schedule=Schedule("linear", hold=0.5))
+    return (
+        Phase("discriminator", ("discriminator",), optimiser=optimiser),
+        Phase("generator", ("generator",), optimiser=optimiser),
+    )
