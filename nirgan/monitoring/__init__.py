@@ -1,1 +1,1 @@
-"""TODO"""
+"""What a run shows while it trains: numbers, TensorBoard, sample grids, progress."""

@@ -1,0 +1,53 @@
+"""The data layer's loader as the trainer sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nirgan.config.schema import RunConfig
+from nirgan.data.dataset import TrainingSet
+from nirgan.data.index import Data
+from nirgan.data.loader import StepPlan, make_loader
+from nirgan.training.runtime import Runtime
+
+
+class TrainingBatches:
+    """Batches of the training split for one process.
+
+    Args:
+        data: Read from.
+        config: Crop, augmentation, cache, accumulation, workers and seed.
+        runtime: Which process of how many.
+    """
+
+    def __init__(self, data: Data, config: RunConfig, runtime: Runtime) -> None:
+        settings = config.dataset
+        self._set = TrainingSet(
+            data, crop=config.crop, augment=settings.augment, seed=config.seed, cache_mb=settings.cache_mb
+        )
+        self._config, self._runtime = config, runtime
+
+    def plan(self, batch_size: int) -> StepPlan:
+        """The samples of every step at a batch size."""
+        return StepPlan(
+            sources=len(self._set.sources),
+            targets=len(self._set.targets),
+            batch_size=batch_size,
+            world=self._runtime.world,
+            accumulate=self._config.accumulate,
+            seed=self._config.seed,
+        )
+
+    def serve(self, plan: StepPlan, start: int, stop: int, view: Callable[[int], str]) -> Iterable[dict[str, Any]]:
+        """Micro-batches of the steps from ``start`` to before ``stop``, in order."""
+        return make_loader(
+            self._set,
+            plan,
+            rank=self._runtime.rank,
+            start_step=start,
+            stop_step=stop,
+            view=view,
+            workers=self._config.workers,
+            device=self._runtime.device,
+        )

@@ -1,0 +1,117 @@
+"""Checkpoints: folders that appear whole or not at all.
+
+``last`` is replaced by writing ``last.new``, renaming ``last`` to ``last.old`` and ``last.new`` to ``last``. Whenever
+the program dies, one of the three is complete; ``settle`` finds the newest and makes it ``last`` again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nirgan.errors import NirganError
+from nirgan.files import sync_folder
+from nirgan.models.weights import WeightsInfo, read_info, save_weights
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+STATE = "state.pt"
+
+
+class Checkpoints:
+    """The ``checkpoints`` folder of a run.
+
+    Args:
+        folder: Made when something is saved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.last = folder / "last"
+        self._new = folder / "last.new"
+        self._old = folder / "last.old"
+
+    def save_last(self, weights: dict[str, Tensor], info: WeightsInfo, state: dict[str, Any]) -> None:
+        """Replace ``last``."""
+        _remove(self._new)
+        self._new.mkdir(parents=True)
+        save_weights(self._new / WEIGHTS, weights, info)
+        _save_state(self._new / STATE, state)
+        sync_folder(self._new)
+        self._swap()
+
+    def save_best(self, weights: dict[str, Tensor], info: WeightsInfo) -> None:
+        """Replace ``best``, which has weights alone."""
+        save_weights(self.folder / "best" / WEIGHTS, weights, info)
+
+    def settle(self) -> Path | None:
+        """Finish what an interrupted save left undone; returns ``last``, or None if there is no complete checkpoint."""
+        found = {folder: step for folder in (self._new, self.last, self._old) if (step := _complete_step(folder)) >= 0}
+        if not found:
+            return None
+        newest = max(found, key=lambda folder: found[folder])
+        if newest == self._old:  # what is under the other names is broken
+            _remove(self.last)
+            newest.rename(self.last)
+        elif newest == self._new:
+            self._swap()
+        _remove(self._new)
+        _remove(self._old)
+        return self.last
+
+    def _swap(self) -> None:
+        if self.last.exists():
+            _remove(self._old)
+            self.last.rename(self._old)
+        self._new.rename(self.last)
+        sync_folder(self.folder)
+        _remove(self._old)
+
+
+def read_state(folder: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """Read a checkpoint's training state onto the CPU.
+
+    Args:
+        folder: The checkpoint's.
+        mapped: Leave the tensors on the disk until they are used.
+
+    Raises:
+        NirganError: if the file is broken or holds anything but tensors, numbers, strings, lists and dicts.
+    """
+    path = folder / STATE
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise NirganError(f"{path}: not a whole training state ({str(error).splitlines()[0]})") from None
+    return state
+
+
+def _save_state(path: Path, state: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _complete_step(folder: Path) -> int:
+    """Step of a complete checkpoint, -1 for anything else."""
+    if not folder.is_dir():
+        return -1
+    try:
+        info, state = read_info(folder / WEIGHTS), read_state(folder, mapped=True)
+    except NirganError as error:
+        logger.warning("left out an incomplete checkpoint: %s", error)
+        return -1
+    return info.step if info.step == state.get("step") else -1
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,73 @@
+"""What is refused before the first batch, in words that say what to do."""
+
+from __future__ import annotations
+
+from nirgan.data.index import Data, Record
+from nirgan.data.sample import Sample
+from nirgan.errors import NirganError
+from nirgan.models.recipe import Recipe
+from nirgan.registry import MODELS
+from nirgan.training.validate import evenly_spread
+
+_NOT_DECLARED = {1.0, 255.0, 65535.0}
+"""Full scales that follow from a file's dtype."""
+
+
+def check_data(name: str, recipe: type[Recipe], data: Data) -> None:
+    """Refuse data that a recipe cannot take.
+
+    Args:
+        name: The recipe's.
+        recipe: Its class.
+        data: With a training split.
+
+    Raises:
+        NirganError: if the pairing is not one the recipe accepts, a field it needs is missing, or there is nothing to
+            train on.
+    """
+    if data.pairing not in recipe.pairings:
+        raise NirganError(
+            f"{name} takes {' or '.join(recipe.pairings)} data, and this is {data.pairing} "
+            f"({'; '.join(data.layouts)}): give --pairing {recipe.pairings[0]} if it is that in truth, "
+            f"or another --model{_that_take(data)}"
+        )
+    if not data.sources("train") or not data.targets("train"):
+        raise NirganError(f"no training pictures in {'; '.join(data.layouts)}: the split leaves none for `train`")
+    missing = [field for field in recipe.fields if field not in ("source", "target")]
+    sample = _first_readable(data, data.sources("train")) if missing else None
+    missing = [field for field in missing if sample is None or field not in sample.extras]
+    if missing:
+        raise NirganError(
+            f"{name} needs {' and '.join(missing)} with every picture, and {'; '.join(data.layouts)} has none: "
+            "add it to the data (`nirgan data list` shows the layouts), or choose another --model"
+        )
+
+
+def declared_full_scale(data: Data) -> float | None:
+    """Full scale that the user or the files declare; None where it is only the largest value of the files' dtype."""
+    if data.full_scale is not None:
+        return data.full_scale
+    some = [sample for record in evenly_spread(data.sources("train"), 4) if (sample := _readable(data, record))]
+    scales = {sample.full_scale for sample in some}
+    return scales.pop() if len(scales) == 1 and not scales & _NOT_DECLARED else None
+
+
+def _that_take(data: Data) -> str:
+    entries = [entry for name in MODELS.names() if (entry := MODELS.loaded(name)) is not None]
+    names = [
+        entry.name
+        for entry in entries
+        if data.pairing in getattr(entry.build, "pairings", ()) and data.task in getattr(entry.build, "tasks", ())
+    ]
+    return f" ({', '.join(names)})" if names else ""
+
+
+def _first_readable(data: Data, records: list[Record]) -> Sample | None:
+    return next((sample for record in records if (sample := _readable(data, record)) is not None), None)
+
+
+def _readable(data: Data, record: Record) -> Sample | None:
+    try:
+        return data.sample(record)
+    except NirganError:
+        return None

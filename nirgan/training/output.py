@@ -1,0 +1,133 @@
+"""What a run writes: numbers, scores, sample grids, checkpoints; the best is chosen here."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from nirgan.metrics import is_better
+from nirgan.models.recipe import Recipe
+from nirgan.models.weights import WeightsInfo
+from nirgan.monitoring.log import RunLog
+from nirgan.training.checkpoint import Checkpoints
+from nirgan.training.validate import Judge, Previews
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Best:
+    """The best validation so far, and for how many validations it has stood."""
+
+    metric: str = "psnr"
+    patience: int = 0
+    score: float = math.nan
+    stale: int = 0
+
+    def take(self, score: float) -> bool:
+        """Whether this score is the new best."""
+        if is_better(self.metric, score, self.score):
+            self.score, self.stale = score, 0
+            return True
+        self.stale += 1
+        return False
+
+
+class Output:
+    """Everything a run writes while it trains; on processes that do not lead, nothing is written.
+
+    Args:
+        info: What the weights say about themselves, but for the step.
+        checkpoints: None where nothing is written.
+        log: None where nothing is written.
+        judge: Scores; None skips validation, and the best checkpoint is the last.
+        previews: Sample grids; None draws none.
+        best: The metric that chooses, and patience.
+
+    Attributes:
+        scores: The last validation's.
+    """
+
+    def __init__(
+        self,
+        info: WeightsInfo,
+        *,
+        checkpoints: Checkpoints | None = None,
+        log: RunLog | None = None,
+        judge: Judge | None = None,
+        previews: Previews | None = None,
+        best: Best | None = None,
+    ) -> None:
+        self._info, self._checkpoints, self._log = info, checkpoints, log
+        self.judge, self.previews = judge, previews
+        self._best = best or Best()
+        self.scores: dict[str, float] = {}
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether as many validations as patience allows were no better."""
+        return 0 < self._best.patience <= self._best.stale
+
+    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+        """Log numbers by tag."""
+        if self._log is not None:
+            self._log.add(step, values)
+
+    def validate(self, recipe: Recipe, step: int) -> None:
+        """Score the recipe as it is, log that, keep the weights if they are the best; every process takes part."""
+        if self.judge is None:
+            return
+        self.scores = self.judge.scores()
+        self.numbers(step, {f"val/{name}": value for name, value in self.scores.items()})
+        logger.info("step %d  %s", step, "  ".join(f"val/{name} {value:.4g}" for name, value in self.scores.items()))
+        if self._best.take(self.scores.get(self._best.metric, math.nan)) and self._checkpoints is not None:
+            self._checkpoints.save_best(weights_of(recipe), self._info_at(step))
+        if self.exhausted:
+            logger.info("stopped early: %s did not improve in %d validations", self._best.metric, self._best.stale)
+
+    def draw(self, step: int) -> None:
+        """Draw sample grids with the recipe as it is, for TensorBoard and ``samples``."""
+        if self.previews is None or self._log is None:
+            return
+        grids = self.previews.draw()
+        for split, grid in grids.items():
+            self._log.add_picture(step, f"samples/{split}", grid)
+        if grids:
+            self._log.save_picture(step, grids.get("val", next(iter(grids.values()))))
+
+    def save(self, recipe: Recipe, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint of the recipe as it is, with the training state."""
+        if self._checkpoints is None:
+            return
+        weights, info = weights_of(recipe), self._info_at(state["step"])
+        self._checkpoints.save_last(weights, info, dict(state))
+        if self.judge is None:
+            self._checkpoints.save_best(weights, info)
+
+    def _info_at(self, step: int) -> WeightsInfo:
+        return self._info.model_copy(update={"step": step})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Best score, last scores, the lookup table, and how long the log's files are."""
+        return {
+            "best": {"score": self._best.score, "stale": self._best.stale},
+            "scores": dict(self.scores),
+            "lookup": self._info.lookup or [],
+            "log": {} if self._log is None else self._log.lengths(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put the scores back; table and lengths were used when this object and its log were made."""
+        self._best.score, self._best.stale = state["best"]["score"], state["best"]["stale"]
+        self.scores = dict(state["scores"])
+
+
+def weights_of(recipe: Recipe) -> dict[str, Tensor]:
+    """What prediction needs of a recipe's state."""
+    state = recipe.state_dict()
+    return {name: state[name] for name in recipe.weight_names()}

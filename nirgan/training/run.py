@@ -1,0 +1,193 @@
+"""A run's folder: where it is, whether it may be written, what it was started with."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from nirgan.config import RunConfig, check, dump, merge, read_yaml
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+RUNS = Path("runs")
+CONFIG = "config.yaml"
+_PACKAGES = ("nirgan", "torch", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
+FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "workers")
+"""Settings that may be given anew when a run goes on."""
+
+
+def new_folder(out: Path | None, model: str) -> Path:
+    """The folder of a new run: ``out``, else ``runs/<model>-<date>-<time>``.
+
+    Raises:
+        NirganError: if ``out`` holds a run or anything else.
+    """
+    if out is None:
+        name = f"{model}-{datetime.now():%Y%m%d-%H%M%S}"
+        names = (RUNS / (name if number == 1 else f"{name}-{number}") for number in range(1, 10_000))
+        return next(folder for folder in names if not folder.exists())
+    if (out / CONFIG).is_file():
+        raise NirganError(f"{out}: there is a run already; go on with --resume --out {out}, or give another --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise NirganError(f"{out}: exists and is not an empty folder; give another --out")
+    return out
+
+
+def folder_to_resume(out: Path | None) -> Path:
+    """The folder of the run to go on with: ``out``, else the newest under ``runs``.
+
+    Raises:
+        NirganError: if there is none under ``runs``.
+    """
+    if out is not None:
+        return out
+    runs = [path.parent for path in RUNS.glob(f"*/{CONFIG}")]
+    if not runs:
+        raise NirganError(f"{RUNS}: no run to resume; start one without --resume, or name it with --out")
+    return max(runs, key=_last_written)
+
+
+def resumed_config(folder: Path, given: Mapping[str, Any]) -> RunConfig:
+    """Settings of an interrupted run with what may change put over them.
+
+    Args:
+        folder: The run's.
+        given: Settings that the user gave explicitly, nested as in the file.
+
+    Raises:
+        NirganError: if one that may not change differs; it is named with both values.
+    """
+    path = folder / CONFIG
+    stored = check(read_yaml(path), str(path)).model_dump()
+    checked = check(merge(stored, {"steps": None, "epochs": None, "minutes": None}, given), "settings").model_dump()
+    for key in _leaves(given):
+        old, new = _value(stored, key), _value(checked, key)
+        if key[0] not in FREE_ON_RESUME and old != new:
+            name = ".".join(key)
+            raise NirganError(f"{name} is {old!r} in {path}, but {new!r} was given: leave it out, or start a new run")
+    changes = {key: given[key] for key in FREE_ON_RESUME if given.get(key) is not None}
+    if any(key in changes for key in ("steps", "epochs", "minutes")):
+        changes = {"steps": None, "epochs": None, "minutes": None, **changes}
+    return check({**stored, **changes}, str(path))
+
+
+class RunFolder:
+    """The folder of the run that this process writes; while it is held, no other process may.
+
+    Args:
+        path: Made if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    def hold(self) -> None:
+        """Lock the folder until ``release`` or the end of the process, however it ends.
+
+        Raises:
+            NirganError: if another process writes this run.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise NirganError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from None
+        if fcntl is not None:
+            try:
+                # A record lock: it ends with this process and is not handed on to loader workers.
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.seek(0)
+                owner = lock.read().strip() or "another process"
+                lock.close()
+                raise NirganError(
+                    f"{self.path}: {owner} is writing this run; wait for it, or give another --out"
+                ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write ``config.yaml``."""
+        write_whole(self.path / CONFIG, dump(config).encode())
+
+    def write_environment(self) -> None:
+        """Write ``environment.json``: versions, machine, threads, git state and command line."""
+        write_whole(self.path / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
+
+
+def environment() -> dict[str, Any]:
+    """What a run's numbers may depend on besides its settings."""
+    versions = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    machine = {"host": socket.gethostname(), "system": platform.platform(), "cpus": os.cpu_count(), "gpus": gpus}
+    return {
+        "versions": {"python": platform.python_version(), **versions},
+        "machine": machine,
+        "threads": torch.get_num_threads(),
+        "git": _git_state(),
+        "command": sys.argv,
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    def git(*arguments: str) -> str:
+        where = str(Path(__file__).parent)
+        return subprocess.run(
+            ["git", "-C", where, *arguments], capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(changed)}
+    except (OSError, subprocess.SubprocessError):  # no git, or no checkout
+        return None
+
+
+def _last_written(run: Path) -> float:
+    files = (run / "checkpoints" / "last" / "state.pt", run / CONFIG)
+    return max(file.stat().st_mtime for file in files if file.exists())
+
+
+def _leaves(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*prefix, key))
+        elif not (prefix == () and value is None):
+            yield (*prefix, key)
+
+
+def _value(values: Any, key: tuple[str, ...]) -> Any:
+    for part in key:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values

@@ -1,0 +1,72 @@
+"""What a recipe holds besides its parameters, on one process or many, and how it is shown, saved and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nirgan.models.recipe import Recipe
+from nirgan.training.ema import Ema
+from nirgan.training.runtime import Runtime
+
+
+@contextmanager
+def shown(recipe: Recipe, ema: Ema | None, runtime: Runtime) -> Iterator[None]:
+    """Let a recipe be what is saved and validated: averaged weights, buffers averaged over processes, eval mode.
+
+    Training state, random numbers included, is afterwards bit by bit what it was before; only the mode is left to the
+    caller. Every process takes part.
+    """
+    with runtime.prediction():
+        buffers = [b for b in recipe.buffers() if b.is_floating_point()] if runtime.world > 1 else []
+        own = [buffer.clone() for buffer in buffers]
+        for buffer in buffers:
+            runtime.average_(buffer)
+        if ema is not None:
+            ema.swap()
+        recipe.eval()
+        try:
+            yield
+        finally:
+            if ema is not None:
+                ema.swap()
+            for buffer, value in zip(buffers, own, strict=True):
+                buffer.copy_(value)
+
+
+def process_state(recipe: Recipe) -> dict[str, Any]:
+    """State that differs between processes, on the CPU: everything but parameters (pools, batch statistics)."""
+    parameters = {name for name, _ in recipe.named_parameters()}
+    return {name: _cpu(value) for name, value in recipe.state_dict().items() if name not in parameters}
+
+
+def load_recipe_state(recipe: Recipe, state: Mapping[str, Any]) -> None:
+    """Load a recipe's state; buffers whose size only ``prepare`` knows take the stored size."""
+    for name, buffer in list(recipe.named_buffers()):
+        value = state.get(name)
+        if isinstance(value, Tensor) and value.shape != buffer.shape:
+            owner, _, leaf = name.rpartition(".")
+            setattr(recipe.get_submodule(owner), leaf, buffer.new_empty(value.shape, dtype=value.dtype))
+    recipe.load_state_dict(dict(state))
+
+
+def broken_parameter(recipe: Recipe) -> str | None:
+    """Name of the first parameter with a NaN or an infinity, None if all are finite; asks the device once."""
+    named = dict(recipe.named_parameters())
+    if not named:
+        return None
+    norms = torch.stack([norm.float() for norm in torch._foreach_norm([p.detach() for p in named.values()])])
+    good = torch.isfinite(norms).tolist()
+    return next((name for name, finite in zip(named, good, strict=True) if not finite), None)
+
+
+def _cpu(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, Mapping):
+        return {key: _cpu(item) for key, item in value.items()}
+    return [_cpu(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,340 @@
+"""Train from settings: put data, recipe, trainer and run folder together."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nirgan.config import RunConfig
+from nirgan.data.index import Data
+from nirgan.data.lookup import lookup_table
+from nirgan.data.open import open_data
+from nirgan.errors import NirganError
+from nirgan.inference.find import find_weights
+from nirgan.models import create_model, recipe_class, recipe_options
+from nirgan.models.recipe import Optimiser, Phase, Recipe
+from nirgan.models.weights import WeightsInfo, fill, read_weights
+from nirgan.monitoring.log import RunLog
+from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
+from nirgan.training.batches import TrainingBatches
+from nirgan.training.checkpoint import Checkpoints, read_state
+from nirgan.training.checks import check_data, declared_full_scale
+from nirgan.training.limits import Horizon, Limits
+from nirgan.training.optim import override
+from nirgan.training.output import Best, Output
+from nirgan.training.run import CONFIG, RunFolder, folder_to_resume, new_folder, resumed_config
+from nirgan.training.runtime import Runtime
+from nirgan.training.stage import Method
+from nirgan.training.state import load_recipe_state, shown
+from nirgan.training.trainer import Cadence, Trainer
+from nirgan.training.validate import SampleGrids, Validator, evenly_spread
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training came to.
+
+    Attributes:
+        run: The run's folder.
+        steps: Steps done in the run.
+        seconds: Training time of the run.
+        images_per_s: Speed of this part of the run over all processes, without its first step; 0 if it had no other.
+        val: Last mean score on the validation split by metric.
+        failed: Pictures that could not be read: ``file: why``.
+        signal: Number of the signal that ended the training early, None if it went to its end.
+    """
+
+    run: Path
+    steps: int
+    seconds: float
+    images_per_s: float
+    val: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    signal: int | None = None
+
+
+def train(
+    config: RunConfig | None,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    given: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Train a recipe, or go on with an interrupted run.
+
+    Args:
+        config: Resolved settings; may be None with ``resume``.
+        out: The run's folder; None makes one under ``runs``, or takes the newest there with ``resume``.
+        resume: Go on from the newest checkpoint; where there is none yet, start again in the same folder.
+        given: With ``resume``, the settings that the user gave explicitly: they must be those of the run, but for
+            limits, device and workers.
+        progress: What people see; None shows a bar on a terminal and lines elsewhere.
+
+    Raises:
+        NirganError: if the run cannot start or had to stop; the message says why and what to do.
+    """
+    folder = folder_to_resume(out) if resume else None
+    if folder is not None and (folder / CONFIG).is_file():
+        config = resumed_config(folder, given or {})
+    if config is None:
+        raise NirganError(f"{folder}: no run to resume there; start one without --resume")
+    runtime = Runtime(
+        device=config.device,
+        devices=config.devices,
+        nodes=config.nodes,
+        strategy=config.strategy,
+        precision=config.precision,
+    )
+    run = RunFolder(folder or new_folder(out, config.model)) if runtime.lead else None
+    assembly = _Assembly(config, runtime, run)
+    if run is not None:
+        run.hold()
+    try:
+        return assembly.train(folder, progress or (progress_for_terminal() if runtime.lead else Silent()))
+    except NirganError:
+        if run is not None and folder is None and not assembly.begun:
+            shutil.rmtree(run.path, ignore_errors=True)  # refused before its first step: nothing to go on with
+        raise
+    finally:
+        if run is not None:
+            run.release()
+
+
+class _Assembly:
+    """Builds the parts of a training from its settings, on one process."""
+
+    def __init__(self, config: RunConfig, runtime: Runtime, run: RunFolder | None) -> None:
+        self.config, self.runtime, self.run = config, runtime, run
+        self._trainer: Trainer | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a step was done."""
+        return self._trainer is not None and self._trainer.step > 0
+
+    def train(self, folder: Path | None, progress: Progress) -> TrainResult:
+        """Train to the end; ``folder`` is that of the run to go on with."""
+        runtime = self.runtime
+        data = open_training_data(self.config, folder)
+        recipe = build_recipe(self.config, data)
+        runtime.launch()  # what can be refused was refused, once
+        if self.run is not None:
+            logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
+        checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")
+        state = runtime.broadcast(None if checkpoints is None else newest_state(checkpoints))
+        if state is None:
+            self._prepare(recipe, data)
+        else:
+            torch.set_num_threads(state["threads"])
+            load_recipe_state(recipe, state["recipe"])
+        if self.config.sync_batch_norm:
+            synchronise_batch_norm(recipe, runtime)
+        recipe.to(runtime.device)
+        recipe.to(memory_format=runtime.memory_format)  # type: ignore[call-overload]  # a torch overload without a stub
+        if self.run is not None:
+            self._write_settings(self.run, data)
+        output = self._output(recipe, data, checkpoints, state)
+        if recipe.stages:
+            result = self._train_stages(recipe, data, output, state, progress)
+        else:
+            result = self._save_prepared(recipe, output)
+        runtime.finish()
+        return result
+
+    def _prepare(self, recipe: Recipe, data: Data) -> None:
+        """Look at the data and take over other weights, on the lead; all processes start from what it has."""
+        if self.runtime.lead:
+            if type(recipe).prepare is not Recipe.prepare:
+                recipe.prepare(data.sample(record) for record in data.sources("train"))
+            if self.config.init_from is not None:
+                take_over(recipe, self.config)
+        state = self.runtime.broadcast(dict(recipe.state_dict()) if self.runtime.lead else {})
+        if not self.runtime.lead:
+            load_recipe_state(recipe, state)
+
+    def _write_settings(self, run: RunFolder, data: Data) -> None:
+        run.write_config(self.config)
+        run.write_environment()
+        data.write_split(run.path / "split.csv")
+
+    def _output(
+        self, recipe: Recipe, data: Data, checkpoints: Checkpoints | None, state: Mapping[str, Any] | None
+    ) -> Output:
+        config = self.config
+        before = {} if state is None else state["output"]
+        scored = evenly_spread(data.pairs("val"), config.validation.images) if config.validation.every_steps else []
+        if not scored and config.validation.every_steps:
+            logger.info("no validation: the split has no pairs for it, so the best checkpoint is the last")
+        shown_records = {
+            split: evenly_spread(data.pairs(split) or data.sources(split), config.logging.samples)
+            for split in ("val", "train")
+        }
+        return Output(
+            self._info(recipe, data, before.get("lookup")),
+            checkpoints=checkpoints,
+            log=None if self.run is None else RunLog(self.run.path, before.get("log")),
+            judge=Validator(recipe, data, scored, self.runtime) if scored else None,
+            previews=SampleGrids(recipe, data, shown_records) if config.logging.samples_every_steps else None,
+            best=Best(config.validation.metric, config.validation.patience),
+        )
+
+    def _info(self, recipe: Recipe, data: Data, lookup: list[list[float]] | None) -> WeightsInfo:
+        given = ("task", "source_channels", "crop")
+        return WeightsInfo(
+            model=self.config.model,
+            **{name: recipe.built_with[name] for name in given},
+            options={name: value for name, value in recipe.built_with.items() if name not in given},
+            full_scale=declared_full_scale(data) if self.runtime.lead else None,
+            band=data.band,
+            lookup=lookup or (lookup_table(data) if self.runtime.lead else None),
+        )
+
+    def _train_stages(
+        self, recipe: Recipe, data: Data, output: Output, state: Mapping[str, Any] | None, progress: Progress
+    ) -> TrainResult:
+        config = self.config
+        batches = TrainingBatches(data, config, self.runtime)
+        limits = Limits(config.steps, config.epochs, config.minutes)
+        trainer = Trainer(
+            recipe,
+            batches,
+            Horizon(limits, batches.plan(config.batch_size).steps_per_epoch),
+            self.runtime,
+            method=method_of(config),
+            cadence=Cadence(
+                log=config.logging.every_steps,
+                validate=config.validation.every_steps,
+                samples=config.logging.samples_every_steps,
+                save=config.checkpoint.every_steps,
+            ),
+            output=output,
+            progress=progress,
+        )
+        self._trainer = trainer
+        if state is not None:
+            trainer.load_state_dict(state)
+            logger.info("goes on after step %d", trainer.step)
+        logger.info("%s", trainer.horizon.words)
+        trainer.run()
+        unreadable = [*trainer.failed, *(output.judge.failed if output.judge else ())]
+        failed = list(dict.fromkeys(words for some in self.runtime.gather(unreadable) for words in some))
+        return self._result(
+            output, trainer.step, trainer.clock.seconds, trainer.pace.images_per_s(), failed, trainer.signal
+        )
+
+    def _save_prepared(self, recipe: Recipe, output: Output) -> TrainResult:
+        """A recipe without stages is ready when it is prepared: score it, show it, save it."""
+        logger.info("%s is prepared, not trained", self.config.model)
+        with shown(recipe, None, self.runtime):
+            output.validate(recipe, 0)
+            output.draw(0)
+            state = {"format": "nirgan-state-1", "step": 0, "threads": torch.get_num_threads()}
+            output.save(recipe, {**state, "recipe": dict(recipe.state_dict()), "output": output.state_dict()})
+        return self._result(output, 0, 0.0, 0.0, [], None)
+
+    def _result(
+        self, output: Output, steps: int, seconds: float, speed: float, failed: list[str], signal: int | None
+    ) -> TrainResult:
+        path = self.runtime.broadcast(self.run.path if self.run is not None else Path())
+        return TrainResult(path, steps, seconds, speed, dict(output.scores), failed, signal)
+
+
+def open_training_data(config: RunConfig, folder: Path | None) -> Data:
+    """Open a run's data, say what was recognised, and refuse what the recipe cannot take.
+
+    Args:
+        config: The run's.
+        folder: That of a run to go on with, whose split is kept.
+    """
+    split = None if folder is None else folder / "split.csv"
+    data = open_data(
+        config.data,
+        task=config.task or recipe_class(config.model).tasks[0],
+        pairing=config.pairing,
+        seed=config.seed,
+        band=config.band,
+        full_scale=config.full_scale,
+        val_share=config.dataset.val_share,
+        test_share=config.dataset.test_share,
+        split_file=split if split is not None and split.is_file() else None,
+        max_pixels=config.dataset.max_pixels,
+    )
+    if not config.data:
+        logger.info("no --data: training on the built-in scenes")
+    for words in (*data.layouts, *(str(problem) for problem in data.problems), data.warn_if_split_made):
+        if words:
+            logger.info("%s", words)
+    check_data(config.model, recipe_class(config.model), data)
+    return data
+
+
+def build_recipe(config: RunConfig, data: Data) -> Recipe:
+    """The recipe that the settings describe, its networks alike on every process."""
+    options = dict(config.options)
+    if "pretrained" in recipe_options(recipe_class(config.model)):
+        options.setdefault("pretrained", config.features.pretrained)
+    torch.manual_seed(config.seed)
+    return create_model(
+        config.model, task=config.task, source_channels=data.source_channels, crop=config.crop, **options
+    )
+
+
+def newest_state(checkpoints: Checkpoints) -> dict[str, Any] | None:
+    """Training state of the newest complete checkpoint."""
+    last = checkpoints.settle()
+    return None if last is None else read_state(last)
+
+
+def take_over(recipe: Recipe, config: RunConfig) -> None:
+    """Start from the weights that ``init_from`` names.
+
+    Raises:
+        NirganError: if there are none, or they are another model's.
+    """
+    path = find_weights(config.init_from)
+    info, tensors = read_weights(path)
+    if info.model != config.model:
+        raise NirganError(
+            f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
+        )
+    fill(recipe, tensors, path)
+    logger.info("starts from %s (%s, step %d)", path, info.model, info.step)
+
+
+def method_of(config: RunConfig) -> Method:
+    """How the settings say to update the networks."""
+
+    def settings(phase: Phase) -> Optimiser:
+        own = config.phases.get(phase.name)
+        return override(phase.optimiser, config.optimiser, *([own] if own is not None else []))
+
+    return Method(
+        optimiser=settings,
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        ema_decay=config.ema.decay,
+        clip=config.clip_grad_norm,
+        compile=config.compile,
+        seed=config.seed,
+    )
+
+
+def synchronise_batch_norm(recipe: Recipe, runtime: Runtime) -> None:
+    """Let batch norms take their statistics over all processes.
+
+    Raises:
+        NirganError: on a device that has no such layer.
+    """
+    if runtime.device.type != "cuda":
+        raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
+    nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)

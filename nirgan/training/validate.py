@@ -1,0 +1,121 @@
+"""Scores and sample pictures while a run trains, by the path that ``translate`` takes."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from nirgan.data.index import Data, Record
+from nirgan.data.sample import Sample
+from nirgan.errors import NirganError
+from nirgan.inference.run import translate_source
+from nirgan.metrics import score_picture
+from nirgan.models.recipe import Recipe
+from nirgan.monitoring.grid import Row, sample_grid
+from nirgan.training.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class Judge(Protocol):
+    """Scores the recipe as it is; the trainer has put it into eval mode with the weights that would be saved.
+
+    Attributes:
+        failed: Pictures that could not be read: ``file: why``.
+    """
+
+    failed: list[str]
+
+    def scores(self) -> dict[str, float]:
+        """Mean score by metric; the same on every process."""
+
+
+class Previews(Protocol):
+    """Draws what the recipe makes of some pictures."""
+
+    def draw(self) -> dict[str, np.ndarray]:
+        """Grid (H,W,3) uint8 by split."""
+
+
+class Validator:
+    """Means of all metrics over some pictures of the validation split, at their native size.
+
+    Args:
+        recipe: Scored as it is when ``scores`` is called.
+        data: Gives the pictures.
+        records: Pairs to score; processes share them out.
+        runtime: The processes.
+    """
+
+    def __init__(self, recipe: Recipe, data: Data, records: Sequence[Record], runtime: Runtime) -> None:
+        self._recipe, self._data, self._runtime = recipe, data, runtime
+        self._records = list(records)
+        self.failed: list[str] = []
+
+    def scores(self) -> dict[str, float]:
+        """Mean by metric; infinite PSNR (equal pictures) is left out, and so is a file that cannot be read."""
+        own = {}
+        for index in range(self._runtime.rank, len(self._records), self._runtime.world):
+            try:
+                own[index] = self._score(self._data.sample(self._records[index]))
+            except NirganError as error:
+                if str(error) not in self.failed:
+                    self.failed.append(str(error))
+                    logger.warning("validation goes on without a picture: %s", error)
+        rows: dict[int, dict[str, float]] = {}
+        for found in self._runtime.gather(own):
+            rows.update(found)
+        return mean_scores([rows[index] for index in sorted(rows)])
+
+    def _score(self, sample: Sample) -> dict[str, float]:
+        assert sample.target is not None
+        return score_picture(translate_source(self._recipe, sample.source, sample.extras).cpu(), sample.target)
+
+
+class SampleGrids:
+    """Grids of source | output | target.
+
+    Args:
+        recipe: Used as it is when ``draw`` is called.
+        data: Gives the pictures.
+        records: By split.
+    """
+
+    def __init__(self, recipe: Recipe, data: Data, records: Mapping[str, Sequence[Record]]) -> None:
+        self._recipe, self._data = recipe, data
+        self._records = {split: list(some) for split, some in records.items() if some}
+
+    def draw(self) -> dict[str, np.ndarray]:
+        """Grid (H,W,3) uint8 by split; a picture that cannot be read is left out."""
+        grids = {}
+        for split, records in self._records.items():
+            rows = [row for record in records if (row := self._row(record)) is not None]
+            if rows:
+                grids[split] = sample_grid(rows, self._data.task)
+        return grids
+
+    def _row(self, record: Record) -> Row | None:
+        try:
+            sample = self._data.sample(record)
+        except NirganError:  # validation and training name it
+            return None
+        return Row(sample.source, translate_source(self._recipe, sample.source, sample.extras), sample.target)
+
+
+def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most ``most`` items at even distances, the first among them; 0 takes all."""
+    if most == 0 or len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
+def mean_scores(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean by metric over the finite scores; NaN where there is none."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    finite = {name: [row[name] for row in rows if name in row and math.isfinite(row[name])] for name in names}
+    return {name: math.fsum(values) / len(values) if values else math.nan for name, values in finite.items()}
