@@ -98,13 +98,13 @@ def synth(
     size: Annotated[int, typer.Option(min=16, help="Side of the square pictures in pixels.")] = 256,
     seed: Seed = 0,
     shift: Annotated[float, typer.Option(min=0, metavar="PX", help="Shift NIR against RGB by this many pixels.")] = 0.0,
-    depth: Annotated[int, typer.Option(help="Bits of the NIR files: 8, 10, 12, 14 or 16.")] = 16,
+    depth: Annotated[int, typer.Option(help="Bits of the files, 8 or 16.")] = 8,
     json: Json = False,
 ) -> None:
     """Render scenes with known colour into nir/ + rgb/."""
     from nirgan.data.synth import write_scenes
 
-    write_scenes(folder, count, size=size, seed=seed, shift_px=shift, depth=depth)
+    write_scenes(folder, count, size=(size, size), seed=seed, shift_px=shift, depth=depth)
     if json:
         emit_json({"written": str(folder), "count": count})
     else:

@@ -16,7 +16,7 @@ from nirgan.data.cache import PictureCache
 from nirgan.data.convert import full_scale_of
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
-from nirgan.data.pictures import Side, check_channels, lightness_of, read_side, source_of, source_part, target_of
+from nirgan.data.pictures import Side, lightness_of, prepare_source, read_side, source_part, target_of
 from nirgan.data.sample import Pairing, Sample, SampleKey
 from nirgan.data.sizes import check_sizes
 from nirgan.errors import NirganError
@@ -54,11 +54,12 @@ class TrainingSet:
             side = "source" if not self.sources else "target"
             raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
         check_sizes(data.records(), crop)
+        self._paired = self.sources == self.targets
         self.failed: list[str] = []
         self._augment = Augment(augment)
         self._cache = PictureCache(cache_mb)
         self._broken: dict[tuple[str, Side], str] = {}
-        self._checked: set[tuple[str, Side]] = set()
+        self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
 
     def share_cache(self, workers: int) -> None:
         """Keep only a worker's part of the memory limit."""
@@ -73,8 +74,9 @@ class TrainingSet:
         """Cut, augment and convert the sample of a key: source and target are both crop × crop.
 
         Raises:
-            NirganError: if no record of the set can be read.
+            NirganError: if no record of the set can be read, or the view cannot be served from this data.
         """
+        self._check_view(key.view)
         if key.view == "unpaired":
             source_record, source = self._readable(self.sources, key.source, ("source",))
             target_record, target = self._readable(self.targets, key.target, ("target",))
@@ -82,6 +84,15 @@ class TrainingSet:
         sides: tuple[Side, ...] = ("source", "target")
         record, (source_picture, target_picture) = self._readable(self.sources, key.source, sides)
         return self._sample(key, record, source_picture, record, target_picture)
+
+    def _check_view(self, view: str) -> None:
+        if view not in ("image", "unpaired"):
+            raise NirganError(f"view '{view}': a training set of pictures serves 'image' and 'unpaired'")
+        if view == "image" and not self._paired:
+            raise NirganError(
+                f"view 'image' needs pairs, and these are {len(self.sources)} sources and {len(self.targets)} targets "
+                "without partners; choose a model that trains on unpaired data"
+            )
 
     def _sample(
         self, key: SampleKey, record: Record, source: Picture, target_record: Record, target: Picture
@@ -103,14 +114,14 @@ class TrainingSet:
             pairing=record.pairing if together else Pairing.UNPAIRED,
             key=record.key,
             path=record.path,
-            full_scale=1.0 if self.data.task == "gray2rgb" else full_scale_of(source, self.data.full_scale),
+            full_scale=self._scales.get((record.key, "source"), 1.0),
             category=record.category,
         )
 
     def _convert_source(self, record: Record, crop: Picture) -> Array:
         if self.data.task == "gray2rgb":
             return lightness_of(target_of(record, crop))
-        return source_part(self.data, record, crop)
+        return source_part(record, crop)
 
     def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
         height, width = picture.pixels.shape[:2]
@@ -149,24 +160,25 @@ class TrainingSet:
         if key in self._broken:
             raise NirganError(self._broken[key])
         try:
-            picture = self._cache.get(key, lambda: read_side(self.data, record, side))
-            if key not in self._checked:
-                self._check(record, side, picture)
-                self._checked.add(key)
+            return self._cache.get(key, lambda: self._read(record, side))
         except NirganError as error:
             self._broken[key] = str(error)
             raise
-        return picture
 
-    def _check(self, record: Record, side: Side, picture: Picture) -> None:
-        """Convert the whole picture once: what is refused in evaluation is refused in training, whatever the crop."""
+    def _read(self, record: Record, side: Side) -> Picture:
+        """Read and, the first time, check the whole picture: what evaluation refuses, no crop shall let pass."""
+        picture = read_side(self.data, record, side)
         height, width = picture.pixels.shape[:2]
         if min(height, width) < self.crop:
             raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {self.crop}")
-        if side == "target":
+        key = (record.key, side)
+        scale = full_scale_of(picture, self.data.full_scale if side == "source" else None)
+        if side == "source":
+            picture = prepare_source(self.data, record, picture, checked=key in self._scales)
+        elif key not in self._scales:
             target_of(record, picture)
-        else:
-            check_channels(self.data, record, source_of(self.data, record, picture))
+        self._scales[key] = scale
+        return picture
 
 
 def _channels_first(picture: Array) -> Array:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nirgan.data.index import Problem, Record
-from nirgan.data.open import read_spec
+from nirgan.data.open import read_spec, take_apart
 from nirgan.data.pictures import Side
 from nirgan.data.sample import Pairing
 from nirgan.data.sizes import size_of
@@ -38,7 +38,7 @@ def inspect(specs: Sequence[str]) -> dict[str, Any]:
     return {
         "layout": "; ".join(words),
         "pairing": str(pairing),
-        "count": len(records) if pairing == Pairing.UNPAIRED else len(paired),
+        "count": sum(len(take_apart(r)) for r in records) if pairing == Pairing.UNPAIRED else len(paired),
         "problems": [{"kind": p.kind, "count": p.count, "files": list(p.files)} for p in problems],
     }
 
@@ -75,4 +75,8 @@ def _split(records: Sequence[Record], folder: Path | None) -> list[Problem]:
     path = folder / "split.csv" if folder else None
     if path is None or not path.is_file():
         return []
-    return apply_split(records, read_split(path), path)[1]
+    sides = [side for record in records for side in take_apart(record)]
+    try:
+        return apply_split(sides, read_split(path), path)[1]
+    except NirganError as error:
+        return [Problem.of(str(error), [str(path)])]

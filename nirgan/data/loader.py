@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -166,6 +167,9 @@ def _as_is(batch: dict[str, Any]) -> dict[str, Any]:
 def _start_worker(worker: int) -> None:
     import cv2
 
+    # Ctrl-C and kill are for the process that trains: it ends its workers, which may have inherited its handlers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # One thread each: workers are the parallelism, and more threads than cores only wait for each other.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -104,7 +104,11 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     if spec == BUILT_IN:
         return _rendered(), None
     layout_name, folder = _locate(spec)
-    if not any(folder.iterdir()):
+    try:
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise NirganError(f"{folder}: cannot be read ({error.strerror})") from None
+    if empty:
         raise NirganError(f"{folder}: the folder is empty")
     layout = layout_named(layout_name) if layout_name else find_layout(folder)
     if layout is None:
@@ -143,9 +147,14 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _rendered() -> Found:
+    from nirgan.data.scenes.compose import CATEGORIES
+
+    categories = [list(CATEGORIES)[index % len(CATEGORIES)] for index in range(_RENDERED_SCENES)]
     records = [
-        Record(set=BUILT_IN, name=f"{index:04d}", source=None, target=None, rendered=index)
-        for index in range(_RENDERED_SCENES)
+        Record(
+            set=BUILT_IN, name=f"{category}_{index:04d}", source=None, target=None, category=category, rendered=index
+        )
+        for index, category in enumerate(categories)
     ]
     return Found(f"{_RENDERED_SCENES} rendered scenes, registered", records)
 
@@ -166,12 +175,15 @@ def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: s
             f"{len(alone)} picture{'s have' if len(alone) > 1 else ' has'} no partner in {spec}, "
             f"first: {first_of([str(record.path) for record in alone])}. Rename them, or use --pairing unpaired"
         )
-    return [side for record in records for side in _sides(record)]
+    return [side for record in records for side in take_apart(record)]
 
 
-def _sides(record: Record) -> list[Record]:
-    # Without partners, equal names on the two sides mean nothing: each side gets a name of its own. The scene stays
-    # shared, so that pictures which might show the same thing are never split.
+def take_apart(record: Record) -> list[Record]:
+    """One record per side of an unpaired record; any other as it is.
+
+    Without partners, equal names on the two sides mean nothing: each side gets a name of its own. The scene stays
+    shared, so that pictures which might show the same thing never come into different splits.
+    """
     if record.pairing != Pairing.UNPAIRED or record.rendered is not None:
         return [record]
     scene = record.scene or record.key

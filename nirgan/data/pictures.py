@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from nirgan.color.lab import lightness
-from nirgan.data.convert import full_scale_of, to_source, to_target
+from nirgan.data.convert import from_unit, full_scale_of, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
 from nirgan.data.sample import Pairing, Sample
 from nirgan.errors import NirganError
+
+if TYPE_CHECKING:
+    from nirgan.data.synth import Scene
 
 Side = Literal["source", "target"]
 Array = np.ndarray[Any, Any]
@@ -79,18 +83,29 @@ def lightness_of(target: Array) -> Array:
     return lightness(torch.from_numpy(target)).clamp(0, 1).numpy()
 
 
-def source_part(data: Data, record: Record, part: Picture) -> Array:
-    """Convert a part of a source picture that has passed ``source_of`` whole.
+def prepare_source(data: Data, record: Record, picture: Picture, *, checked: bool) -> Picture:
+    """Settle what only the whole picture can tell, so that its parts convert as the whole does, bit for bit.
 
-    Whether three channels are one, and whether values fit the full scale, is a question to the whole picture: a part
-    of it may answer differently, so it is not asked again. Equal to the same part of the whole source, bit for bit.
+    That is which channels are the source (three nearly equal ones become one, in float32) and that values fit the full
+    scale (those above are cut). A picture that was ``checked`` before is not converted again for that alone.
+
+    Raises:
+        NirganError: as ``source_of`` and ``check_channels``.
     """
-    scale = full_scale_of(part, data.full_scale)
-    part = replace(part, pixels=np.minimum(part.pixels, np.asarray(scale).astype(part.pixels.dtype)))
-    if data.band is not None or part.pixels.shape[2] != 3:
-        return to_source(part, "nir2rgb", band=data.band, full_scale=scale, path=record.path)
-    bands = [to_source(part, "nir2rgb", band=band, full_scale=scale, path=record.path) for band in (1, 2, 3)]
-    return np.concatenate(bands).mean(axis=0, keepdims=True, dtype=np.float32)
+    scale = full_scale_of(picture, data.full_scale)
+    collapses = data.band is None and picture.pixels.shape[2] == 3
+    if collapses or not checked:
+        source = source_of(data, record, picture)
+        check_channels(data, record, source)
+        if collapses:
+            return replace(picture, pixels=np.ascontiguousarray(source.transpose(1, 2, 0)), full_scale=1.0)
+    pixels = picture.pixels if data.band is None else picture.pixels[..., data.band - 1 : data.band]
+    return replace(picture, pixels=np.minimum(pixels, np.asarray(scale).astype(pixels.dtype)), full_scale=scale)
+
+
+def source_part(record: Record, part: Picture) -> Array:
+    """A part of a picture from ``prepare_source`` as (C, H, W) float32 in [0, 1]."""
+    return to_source(part, "nir2rgb", full_scale=part.full_scale, path=record.path)
 
 
 def check_channels(data: Data, record: Record, source: Array) -> None:
@@ -103,10 +118,14 @@ def check_channels(data: Data, record: Record, source: Array) -> None:
 
 
 def _rendered(seed: int, index: int, side: Side) -> Picture:
+    scene = _scene(seed, index)
+    # In 8 bits, as `nirgan data synth` writes them: rendered and written scenes train alike.
+    unit = scene.nir[..., None] if side == "source" else scene.rgb
+    return Picture(from_unit(unit.transpose(2, 0, 1), 8))
+
+
+@lru_cache(maxsize=2)  # the two sides are asked for one after the other
+def _scene(seed: int, index: int) -> Scene:
     from nirgan.data.synth import render
 
-    scene = render(seed, index, height=RENDERED_HEIGHT, width=RENDERED_WIDTH)
-    # Rounded as `nirgan data synth` writes them, so that rendered and written scenes train alike.
-    if side == "source":
-        return Picture(np.rint(scene.nir[..., None] * 65535).astype(np.uint16))
-    return Picture(np.rint(scene.rgb * 255).astype(np.uint8))
+    return render(seed, index, height=RENDERED_HEIGHT, width=RENDERED_WIDTH)

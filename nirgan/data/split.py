@@ -28,9 +28,7 @@ def read_split(path: Path) -> Rows:
         raise NirganError(f"{path}: cannot be read as CSV ({error})") from None
     missing = [column for column in ("set", "name", "split") if column not in (table.fieldnames or ())]
     if missing:
-        raise NirganError(
-            f"{path}: no column {', '.join(missing)}; its first line must be set,name,category,scene,split"
-        )
+        raise NirganError(f"{path}: no column {', '.join(missing)}; the first line must be {','.join(SPLIT_COLUMNS)}")
     rows: Rows = {}
     for number, line in enumerate(lines, start=2):
         row = {column: (value or "").strip() for column, value in line.items() if isinstance(column, str)}

@@ -29,19 +29,20 @@ class Splits(Layout):
         return any(name in below and find_layout(below[name], without=("splits",)) for name in ("train", "test"))
 
     def read(self, folder: Path, set_name: str) -> Found:
-        """Read each split's folder in its layout."""
-        found = []
+        """Read each split's folder in its layout; name the folders that are no split, or in no known layout."""
+        parts: dict[str, Found] = {}
+        left_out: list[str] = []
         for name, path in folders(folder).items():
             layout = find_layout(path, without=("splits",)) if name in _SPLIT_FOLDERS else None
             if layout is None:
+                left_out.append(str(path))
                 continue
             part = layout.read(path, set_name)
             part.records = [
                 replace(record, name=f"{name}/{record.name}", split=_SPLIT_FOLDERS[name]) for record in part.records
             ]
-            part.words = f"{name}/: {part.words}"
-            found.append(part)
-        return _together(folder, found)
+            parts[name] = part
+        return _together(folder, parts, left_out)
 
 
 @DATASETS.register("sets")
@@ -58,26 +59,27 @@ class Sets(Layout):
 
     def read(self, folder: Path, set_name: str) -> Found:
         """Read every folder below that holds pairs; name those that do not."""
-        found, left_out = [], []
+        parts: dict[str, Found] = {}
+        left_out: list[str] = []
         for path in folders(folder).values():
             layout = find_layout(path, without=("sets", "photographs"))
             if layout is None:
                 left_out.append(str(path))
             else:
-                part = layout.read(path, path.name)
-                part.words = f"{path.name}/: {part.words}"
-                found.append(part)
-        together = _together(folder, found)
-        if left_out:
-            together.problems.append(Problem.of("folders without pairs, left out", left_out))
-        return together
+                parts[path.name] = layout.read(path, path.name)
+        return _together(folder, parts, left_out)
 
 
-def _together(folder: Path, found: list[Found]) -> Found:
-    if not found:
+def _together(folder: Path, parts: dict[str, Found], left_out: list[str]) -> Found:
+    if not parts:
         raise NirganError(f"{folder}: none of its folders is in a known layout; see `nirgan data list`")
-    return Found(
-        "; ".join(part.words for part in found),
-        [record for part in found for record in part.records],
-        [problem for part in found for problem in part.problems],
-    )
+    same_words: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        same_words.setdefault(part.words, []).append(f"{name}/")
+    found = Found("; ".join(f"{' '.join(names)}: {words}" for words, names in same_words.items()), [])
+    for part in parts.values():
+        found.records += part.records
+        found.problems += part.problems
+    if left_out:
+        found.problems.append(Problem.of("folders left out", left_out))
+    return found

@@ -1,0 +1,121 @@
+"""Splits: read, made, written, read again."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from nirgan.data import Pairing, Record, open_data
+from nirgan.data.split import make_split, read_split
+from nirgan.errors import NirganError
+
+
+def record(name: str, scene: str = "", category: str = "") -> Record:
+    return Record("s", name, Path(f"nir/{name}"), Path(f"rgb/{name}"), scene=scene, category=category)
+
+
+def splits(records: list[Record], seed: int = 0, val: float = 0.1, test: float = 0.1) -> dict[str, str]:
+    return {r.name: r.split for r in make_split(records, val_share=val, test_share=test, seed=seed)}
+
+
+def test_scenes_stay_together() -> None:
+    records = [record(f"{scene}-{part}", scene=f"scene{scene}") for scene in range(40) for part in range(3)]
+    made = splits(records)
+    assert all(len({made[f"{scene}-{part}"] for part in range(3)}) == 1 for scene in range(40))
+    assert Counter(made.values()) == {"train": 96, "val": 12, "test": 12}
+
+
+def test_each_category_gives_its_share() -> None:
+    categories = ("field", "urban", "water")
+    records = [record(f"{category}{i}", category=category) for category in categories for i in range(50)]
+    made = make_split(records, val_share=0.1, test_share=0.2, seed=0)
+    counts = Counter((r.category, r.split) for r in made)
+    for category in categories:
+        assert abs(counts[category, "test"] - 10) <= 1
+        assert abs(counts[category, "val"] - 5) <= 1
+
+
+def test_order_does_not_matter_and_the_seed_does() -> None:
+    records = [record(str(i)) for i in range(50)]
+    shuffled = random.Random(1).sample(records, len(records))
+    assert splits(records) == splits(shuffled)
+    assert splits(records) != splits(records, seed=1)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, (1, 0)), (2, (2, 0)), (3, (2, 1)), (4, (3, 1)), (5, (4, 1))])
+def test_tiny_sets_can_train(count: int, expected: tuple[int, int]) -> None:
+    made = Counter(splits([record(str(i)) for i in range(count)]).values())
+    assert (made["train"], made["val"]) == expected
+
+
+def test_unpaired_pools_each_keep_training_pictures() -> None:
+    sources = [Record("s", "source/1", Path("a"), None, Pairing.UNPAIRED)]
+    targets = [Record("s", f"target/{i}", None, Path("b"), Pairing.UNPAIRED) for i in range(30)]
+    for seed in range(20):
+        made = make_split(sources + targets, val_share=0.4, test_share=0.4, seed=seed)
+        assert any(r.split == "train" and r.source for r in made)
+
+
+def test_written_split_is_read_back(tmp_path: Path, write_pairs) -> None:
+    folder = str(write_pairs(tmp_path / "set", [str(i) for i in range(20)]))
+    data = open_data([folder], task="nir2rgb", seed=5)
+    data.write_split(tmp_path / "run" / "split.csv")
+    again = open_data([folder], task="nir2rgb", seed=6, split_file=tmp_path / "run" / "split.csv")
+    assert again.records() == data.records()
+    assert not again.problems
+    assert not again.warn_if_split_made
+
+
+def test_written_unpaired_split_is_read_back(tmp_path: Path, write_pairs) -> None:
+    folder = str(write_pairs(tmp_path / "set", [str(i) for i in range(20)]))
+    data = open_data([folder], task="nir2rgb", pairing="unpaired", seed=5)
+    data.write_split(tmp_path / "split.csv")
+    again = open_data([folder], task="nir2rgb", pairing="unpaired", split_file=tmp_path / "split.csv")
+    assert again.records() == data.records()
+
+
+def test_differences_between_split_file_and_data_are_said(tmp_path: Path, write_pairs) -> None:
+    folder = write_pairs(tmp_path / "set", ["a", "b", "c"])
+    (folder / "split.csv").write_text("set,name,category,scene,split\nset,a,,,train\nset,b,,,test\nset,gone,,,val\n")
+    data = open_data([str(folder)], task="nir2rgb")
+    assert [r.name for r in data.records()] == ["a", "b"]
+    found = {problem.kind: problem.files for problem in data.problems}
+    assert found == {"not in split.csv, left out": ("set/c",), "in split.csv but not in the data": ("set/gone",)}
+
+
+def test_a_split_file_of_one_set_fits_a_renamed_folder(tmp_path: Path, write_pairs) -> None:
+    folder = write_pairs(tmp_path / "renamed", ["a", "b"])
+    (folder / "split.csv").write_text("set,name,split\nold,a,train\nold,b,val\n")
+    assert [(r.key, r.split) for r in open_data([str(folder)], task="nir2rgb").records()] == [
+        ("renamed/a", "train"),
+        ("renamed/b", "val"),
+    ]
+
+
+def test_a_split_file_of_other_data_is_refused(tmp_path: Path, write_pairs) -> None:
+    folder = write_pairs(tmp_path / "set", ["a"])
+    (tmp_path / "split.csv").write_text("set,name,split\nx,1,train\ny,2,train\n")
+    with pytest.raises(NirganError, match="lists none of these pictures"):
+        open_data([str(folder)], task="nir2rgb", split_file=tmp_path / "split.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("set,name\ns,a\n", "no column split"),
+        ("set,name,split\ns,a,dev\n", "line 2: split 'dev'"),
+        ("set,name,split\ns,a,train\ns,a,val\n", "line 3: s/a stands there twice"),
+    ],
+)
+def test_damaged_split_files_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(NirganError, match=words):
+        read_split(tmp_path / "split.csv")
+
+
+def test_a_split_file_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_bytes("\ufeffset,name,split\r\ns, a ,val\r\n".encode())
+    assert read_split(tmp_path / "split.csv")["s", "a"]["split"] == "val"
