@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,7 +101,8 @@ def prepare_source(data: Data, record: Record, picture: Picture, *, checked: boo
         if collapses:
             return replace(picture, pixels=np.ascontiguousarray(source.transpose(1, 2, 0)), full_scale=1.0)
     pixels = picture.pixels if data.band is None else picture.pixels[..., data.band - 1 : data.band]
-    return replace(picture, pixels=np.minimum(pixels, np.asarray(scale).astype(pixels.dtype)), full_scale=scale)
+    largest = scale if pixels.dtype.kind == "f" else min(math.ceil(scale), np.iinfo(pixels.dtype).max)
+    return replace(picture, pixels=np.minimum(pixels, pixels.dtype.type(largest)), full_scale=scale)
 
 
 def source_part(record: Record, part: Picture) -> Array:

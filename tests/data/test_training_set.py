@@ -156,6 +156,15 @@ def test_a_given_full_scale_holds_for_crops(tmp_path: Path, write: Write, band: 
     assert torch.equal(sample.source, data.sample(data.records()[0]).source)
 
 
+@pytest.mark.parametrize("full_scale", [4096.0, 100.5])
+def test_a_full_scale_beside_the_files_type_holds_for_crops(pairs: Path, full_scale: float) -> None:
+    data = open_data([str(pairs)], task="nir2rgb", full_scale=full_scale, val_share=0, test_share=0)
+    training = TrainingSet(data, crop=24, augment=PLAIN, seed=0, cache_mb=1)
+    whole = data.sample(data.records()[1]).source
+    crop = training[image(1)].source
+    assert any(torch.equal(whole[:, :, left : left + 24], crop) for left in range(9))
+
+
 def test_16_bit_values_survive(tmp_path: Path, write: Write) -> None:
     nir = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32) * 61 + 7
     write(tmp_path / "nir" / "a.png", nir)
