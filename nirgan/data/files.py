@@ -95,9 +95,10 @@ def write_picture(path: str | Path, pixels: np.ndarray, metadata: Metadata | Non
         raise NirganError(f"{path}: cannot write '{path.suffix}' files; use one of {', '.join(SUFFIXES)}")
     if writer is jpeg and pixels.dtype != np.uint8:
         raise NirganError(f"{path}: JPEG holds 8 bits; write 16-bit results as PNG or TIFF, or ask for depth 8")
-    content = writer.write(np.ascontiguousarray(pixels), (metadata or Metadata()).for_rgb())
     try:
-        write_whole(path, content)
+        write_whole(path, writer.write(np.ascontiguousarray(pixels), (metadata or Metadata()).for_rgb()))
+    except Refused as error:
+        raise NirganError(f"{path}: {error}") from None
     except OSError as error:
         raise NirganError(f"{path}: cannot be written ({error.strerror})") from None
 

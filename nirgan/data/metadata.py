@@ -15,7 +15,7 @@ class TiffTag:
     code: int
     dtype: int
     count: int
-    value: bytes | int | float | str | tuple[int | float, ...]
+    value: bytes | int | float | tuple[int | float, ...]
 
 
 @dataclass(frozen=True)

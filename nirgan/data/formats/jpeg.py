@@ -17,6 +17,7 @@ _APP0, _APP1, _APP2, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xDA, b"\xff\xd9"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _EXIF, _XMP, _ICC, _JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 _LARGEST_SEGMENT = 65533
+_LARGEST_SIDE = 65500
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
     """Encode RGB or grey pixels (H, W, 3 or 1) uint8 at quality 95, colour at full size (4:4:4), with metadata."""
+    if max(pixels.shape) > _LARGEST_SIDE:
+        raise Refused(f"JPEG holds {_LARGEST_SIDE} pixels a side; write it as PNG or TIFF")
     full_colour = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     done, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95, *full_colour])
     if not done:

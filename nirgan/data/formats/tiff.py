@@ -24,7 +24,8 @@ _NOT_COLOURS = {
     32844: "LogL",
     32845: "LogLuv",
 }
-_GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+# GeoTIFF 1.1 and GDAL, by their TIFF type: 12 is double, 3 short, 2 text.
+_GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2, 42112: 2, 42113: 2}
 _MAX_SAMPLE_VALUE, _WHITE_LEVEL, _XMP, _ICC = 281, 50717, 700, 34675
 _REDUCED, _MASK = 1, 4
 # An array (H, W, C) saved without saying that its last axis is channels has "pages" this narrow.
@@ -73,7 +74,6 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
     if ifds:
         carried += [(e.code, e.dtype, e.count, e.raw, True) for e in exif.descriptive(ifds)]
         pointers = {code: e for code, e in ((exif.EXIF_IFD, ifds.exif), (exif.GPS_IFD, ifds.gps)) if e}
-    carried += [(code, 4, 1, 0, True) for code in pointers]
     if metadata.xmp:
         carried.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
     buffer, colour = io.BytesIO(), pixels.shape[2] == 3
@@ -95,14 +95,18 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
 
 
 def _with_lists(content: bytes, order: str, lists: dict[int, tuple[exif.Entry, ...]]) -> bytes:
-    # tifffile writes no sub-lists with foreign tags: they go to the end of the file, and their pointers are set.
-    whole = bytearray(content)
-    for entry in exif.read_ifds(content).main if lists else ():
-        if entry.code in lists:
-            whole += bytes(len(whole) % 2)
-            struct.pack_into(order + "I", whole, entry.position + 8, len(whole))
-            whole += exif.pack(lists[entry.code], order, len(whole))
-    return bytes(whole)
+    # tifffile writes no camera and place lists: they go to the end of the file, and behind them a main list that
+    # points to them and takes the place of the first.
+    if not lists or content[:4] not in (b"II*\0", b"MM\0*"):  # BigTIFF, above 4 GB, goes without
+        return content
+    whole, main = bytearray(content), list(exif.read_ifds(content).main)
+    for code, entries in lists.items():
+        whole += bytes(len(whole) % 2)
+        main.append(exif.Entry(code, 4, 1, struct.pack(order + "I", len(whole)), 0))
+        whole += exif.pack(entries, order, len(whole))
+    whole += bytes(len(whole) % 2)
+    struct.pack_into(order + "I", whole, 4, len(whole))
+    return bytes(whole) + exif.pack(main, order, len(whole))
 
 
 def _opened(content: bytes) -> tifffile.TiffFile:
@@ -251,8 +255,14 @@ def _metadata(content: bytes, page: Any) -> Metadata:
         icc=_as_bytes(tags, _ICC),
         xmp=_as_bytes(tags, _XMP),
         dpi=dpi,
-        tiff_tags=tuple(TiffTag(c, int(tags[c].dtype), tags[c].count, tags[c].value) for c in _GEO_TAGS if c in tags),
+        tiff_tags=tuple(_geo_tag(tags[c]) for c, dtype in _GEO_TAGS.items() if c in tags and tags[c].dtype == dtype),
     )
+
+
+def _geo_tag(tag: Any) -> TiffTag:
+    # As bytes, because tifffile writes no text beyond ASCII.
+    value = tag.value.encode() if isinstance(tag.value, str) else tag.value
+    return TiffTag(tag.code, int(tag.dtype), tag.count, value)
 
 
 def _as_bytes(tags: Any, code: int) -> bytes | None:
