@@ -66,7 +66,11 @@ def open_data(
             found.problems += more
         elif split_file is None:
             found.records, words = _complete_split(found.records, val_share, test_share, seed)
-            made += [f"{folder or BUILT_IN}: {words}"] if words else []
+            made += (
+                [f"{folder or BUILT_IN}: {words}" + ("; a split.csv in it would be used" if folder else "")]
+                if words
+                else []
+            )
         records += found.records
         problems += found.problems
         layouts.append(f"{folder or BUILT_IN}: {found.words}")
@@ -202,7 +206,7 @@ def _complete_split(records: list[Record], val_share: float, test_share: float, 
         how = "by scene" if any(record.scene for record in records) else "by picture"
         return (
             made,
-            f"split made {how}, {split_words(made)} (seed {seed}; a split.csv beside the pictures would be used)",
+            f"split made {how}, {split_words(made)} (seed {seed})",
         )
     train = [record for record in records if record.split == "train"]
     if train and val_share and not any(record.split == "val" for record in records):
