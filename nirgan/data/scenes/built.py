@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nirgan.data.scenes import materials
-from nirgan.data.scenes.canvas import Canvas
+from nirgan.data.scenes.canvas import Canvas, Shader
 from nirgan.data.scenes.dice import Dice
 from nirgan.data.scenes.light import Light
 from nirgan.data.scenes.nature import cast_shadow
@@ -64,7 +64,7 @@ def house(
     edge = right if side > 0 else left
     cast_shadow(canvas, light, x, y, width * 1.3, height)
 
-    def plaster(facing: float) -> np.ndarray | object:
+    def plaster(facing: float) -> Shader:
         def shade(px: np.ndarray, py: np.ndarray) -> np.ndarray:
             stains = noise(at + px * 0.8, at + py * 0.5, roughness=0.8)
             return light.on(wall, np.clip(facing + 0.035 * stains, 0.03, 1.1))
@@ -73,9 +73,9 @@ def house(
 
     canvas.polygon(
         np.array([(edge, top), (edge + side, top + shift), (edge + side, y - shift), (edge, y)]),
-        plaster(max(side_light, 0.08)),  # type: ignore[arg-type]
+        plaster(max(side_light, 0.08)),
     )
-    canvas.polygon(rectangle(left, top, right, y), plaster(max(front_light, 0.15)))  # type: ignore[arg-type]
+    canvas.polygon(rectangle(left, top, right, y), plaster(max(front_light, 0.15)))
     floors = max(1, round(height / (0.75 * width))) if not flat else max(2, round(height / (0.28 * width)))
     _windows(canvas, light, dice, (left, top, right, y), floors)
     if flat:
@@ -98,7 +98,7 @@ def _roof(
     edge = right + over if side > 0 else left - over
     ridge_left, ridge_right = left + 0.5 * side, right + 0.5 * side
 
-    def tiles(facing: float) -> object:
+    def tiles(facing: float) -> Shader:
         def shade(px: np.ndarray, py: np.ndarray) -> np.ndarray:
             courses = np.sin(py / rise * 60) * min(1.0, rise / canvas.pixel / 60)
             rough = noise(px * 1.1, py * 1.1, roughness=0.8)
@@ -107,9 +107,9 @@ def _roof(
         return shade
 
     gable = np.array([(edge, top), (edge + side, top + shift), ((ridge_right if side > 0 else ridge_left), top - rise)])
-    canvas.polygon(gable, tiles(0.45 + 0.4 * light.side * np.sign(side)))  # type: ignore[arg-type]
+    canvas.polygon(gable, tiles(0.45 + 0.4 * light.side * np.sign(side)))
     slope = np.array([(left - over, top), (ridge_left, top - rise), (ridge_right, top - rise), (right + over, top)])
-    canvas.polygon(slope, tiles(0.55 + 0.35 * light.height))  # type: ignore[arg-type]
+    canvas.polygon(slope, tiles(0.55 + 0.35 * light.height))
 
 
 def _windows(canvas: Canvas, light: Light, dice: Dice, wall: tuple[float, float, float, float], floors: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nirgan.data.scenes import materials
-from nirgan.data.scenes.canvas import Canvas
+from nirgan.data.scenes.canvas import Canvas, Shader
 from nirgan.data.scenes.dice import Dice
 from nirgan.data.scenes.light import Light, veiled
 from nirgan.data.scenes.texture import noise, ridge
@@ -55,20 +55,23 @@ def hills(canvas: Canvas, light: Light, dice: Dice, horizon: float, *, high: flo
         wood = materials.varied(dice.pick((materials.LEAF, materials.CONIFER, materials.GRASS)), dice)
         offset, tree_line = dice.uniform(), horizon - high * dice.uniform(0.35, 0.5)
         outline = np.concatenate([np.stack([x, skyline], 1), [(x[-1], horizon + 0.03), (x[0], horizon + 0.03)]])
+        canvas.polygon(outline, _slope(light, wood, offset, 0.95 - 0.75 * near, tree_line if snow else None))
 
-        def slope(px: np.ndarray, py: np.ndarray) -> np.ndarray:
-            rough = noise(px * 0.9 + offset, py * 0.9 + offset, roughness=0.8)  # noqa: B023  # used at once
-            relief = noise(px * 0.35 + py * 0.15 * light.side, py * 0.3 + offset, roughness=0.5)  # noqa: B023
-            material = np.broadcast_to(wood, (*px.shape, 4))  # noqa: B023
-            if snow:
-                bare = smooth((tree_line - py) / 0.03 + 0.5 * rough)[..., None]  # noqa: B023
-                white = smooth((tree_line - 0.035 - py) / 0.08 + 0.9 * relief)[..., None]  # noqa: B023
-                material = material + bare * (materials.ROCK - material)
-                material = material + bare * white * (materials.SNOW - material)
-            facing = np.clip(0.6 + 0.22 * relief + 0.10 * rough, 0.05, 1.1)
-            return veiled(light.on(material, facing), light, 0.95 - 0.75 * near)  # noqa: B023
 
-        canvas.polygon(outline, slope)
+def _slope(light: Light, wood: np.ndarray, offset: float, distance: float, tree_line: float | None) -> Shader:
+    def shade(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        rough = noise(x * 0.9 + offset, y * 0.9 + offset, roughness=0.8)
+        relief = noise(x * 0.35 + y * 0.15 * light.side, y * 0.3 + offset, roughness=0.5)
+        material = np.broadcast_to(wood, (*x.shape, 4))
+        if tree_line is not None:
+            bare = smooth((tree_line - y) / 0.03 + 0.5 * rough)[..., None]
+            white = smooth((tree_line - 0.035 - y) / 0.08 + 0.9 * relief)[..., None]
+            material = material + bare * (materials.ROCK - material)
+            material = material + bare * white * (materials.SNOW - material)
+        facing = np.clip(0.6 + 0.22 * relief + 0.10 * rough, 0.05, 1.1)
+        return veiled(light.on(material, facing), light, distance)
+
+    return shade
 
 
 def ground(canvas: Canvas, light: Light, dice: Dice, horizon: float, kinds: tuple[np.ndarray, ...]) -> None:
