@@ -9,6 +9,8 @@ from torch import Tensor
 
 from nirgan.color import rgb_to_lab
 
+_BAND = 2**16  # pixels at once: some thirty maps are alive, which a large photograph would multiply to gigabytes
+
 
 def delta_e_2000(output: Tensor, target: Tensor) -> Tensor:
     """Mean CIEDE2000 difference of each picture, with kL = kC = kH = 1.
@@ -20,7 +22,10 @@ def delta_e_2000(output: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,) float64, 0 to about 100; 1 is just visible, above 10 clearly another colour.
     """
-    return ciede2000(rgb_to_lab(output.double()), rgb_to_lab(target.double())).mean(dim=(1, 2))
+    rows = max(1, _BAND // output.shape[-1])
+    bands = zip(output.double().split(rows, dim=2), target.double().split(rows, dim=2), strict=True)
+    totals = torch.stack([ciede2000(rgb_to_lab(x), rgb_to_lab(y)).sum(dim=(1, 2)) for x, y in bands])
+    return totals.sum(dim=0) / (output.shape[-2] * output.shape[-1])
 
 
 def ciede2000(first: Tensor, second: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 WINDOW = 11
 _SIGMA = 1.5
 _C1, _C2 = 0.01**2, 0.03**2
+_BAND = 2**16  # windows at once, for the caches and for the memory that a large photograph would take
 
 
 def ssim(output: Tensor, target: Tensor) -> Tensor:
@@ -25,12 +26,22 @@ def ssim(output: Tensor, target: Tensor) -> Tensor:
     """
     if min(output.shape[-2:]) < WINDOW:
         return output.new_full((len(output),), torch.nan, dtype=torch.float64)
-    x, y = output.double(), target.double()
+    count, height, width = len(output), output.shape[-2] - WINDOW + 1, output.shape[-1] - WINDOW + 1
+    rows = max(1, _BAND // width)
+    totals = torch.zeros(count, dtype=torch.float64, device=output.device)
+    for top in range(0, height, rows):
+        size = min(rows, height - top) + WINDOW - 1
+        totals += _map(output.narrow(2, top, size).double(), target.narrow(2, top, size).double()).sum(dim=(1, 2, 3))
+    return totals / (output.shape[1] * height * width)
+
+
+def _map(x: Tensor, y: Tensor) -> Tensor:
+    """SSIM of every window."""
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = _blur(torch.stack([x, y, x * x, y * y, x * y]))
     product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
     luminance = (2 * product + _C1) / (squares + _C1)
     structure = (2 * (mean_xy - product) + _C2) / (mean_xx + mean_yy - squares + _C2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    return luminance * structure
 
 
 def _blur(maps: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class Results:
     """One evaluation, as read back.
 
     Attributes:
-        name: For tables: the run's folder, or the one that was named.
+        name: The run or folder as it was named.
         summary: The content of ``metrics.json``.
         scores: The model's scores by key.
     """
@@ -79,7 +79,7 @@ def read_results(path: Path, split: str = "test") -> Results:
         scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NirganError(f"{folder}: damaged results ({error}); evaluate again") from None
-    return Results(name=path.resolve().name, summary=summary, scores=scores)
+    return Results(name=str(path), summary=summary, scores=scores)
 
 
 def _columns(picture: PictureScores, method: str) -> list[tuple[str, float]]:

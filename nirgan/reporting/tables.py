@@ -29,7 +29,7 @@ def difference_table(summary: Mapping[str, Any]) -> Table:
     columns = [f"model − {name}" for name in differences]
     table = _table("Differences picture by picture, mean and 95 % interval", "metric", *columns)
     for metric, score in summary["metrics"].items():
-        if score["mean"] is not None:
+        if score["mean"] is not None and METRICS[metric].better in ("higher", "lower"):
             table.add_row(label(metric), *(marked(metric, scores.get(metric)) for scores in differences.values()))
     return table
 
@@ -40,6 +40,7 @@ def category_table(summary: Mapping[str, Any]) -> Table | None:
     if not groups:
         return None
     computed = [metric for metric, score in summary["metrics"].items() if score["mean"] is not None]
+    computed.remove("colourfulness")  # means little beside no truth; its gap says it
     table = _table("By category", "category", "pictures", *map(label, computed))
     for name, group in groups.items():
         means = [number(group["metrics"][metric], interval=False) for metric in computed]
@@ -64,13 +65,16 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
 
 
 def footnotes(scores: Mapping[str, Score], dark_share: float | None = None) -> list[str]:
-    """What a table of means hides: why a score is missing, and how many pictures are left out of one."""
+    """What a table of means hides: why a score is missing, what is left out of one, what the truth scores."""
     notes = [f"{metric}: {score['why']}" for metric, score in scores.items() if score.get("mean") is None]
     for metric, score in scores.items():
         left_out = [f"{score[kind]} {kind}" for kind in ("infinite", "undefined") if kind in score]
         if left_out and score.get("mean") is not None:
             notes.append(f"{metric}: {' and '.join(left_out)} left out of the mean")
-    if dark_share:
+    if "colourfulness_gap" in scores:
+        truth = scores["colourfulness"]["mean"] - scores["colourfulness_gap"]["mean"]
+        notes.append(f"colourfulness: the truth's own is {truth:.2f}")
+    if dark_share is not None and dark_share >= 1e-4:
         notes.append(f"ae: {dark_share:.2%} of pixels are black in output or truth and count 0")
     return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ from nirgan.metrics import (
     psnr_gain,
     ssim,
 )
-from nirgan.metrics.catalogue import METRICS
+from nirgan.metrics.catalogue import METRICS, Score
 
 WITHOUT_WEIGHTS = [name for name, metric in METRICS.items() if metric.score is not None]
 
@@ -180,6 +181,15 @@ def test_scores_do_not_depend_on_the_batch(name: str, pair: tuple[Tensor, Tensor
     assert whole.dtype == torch.float64
     alone = [score(o[None], t[None]).item() for o, t in zip(*pair, strict=True)]
     assert whole.tolist() == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "score"), [("ssim", ssim), ("delta_e", delta_e_2000)])
+def test_large_pictures_are_scored_in_bands_that_change_nothing(
+    name: str, score: Score, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = score(*pair)
+    monkeypatch.setattr(importlib.import_module(f"nirgan.metrics.{name}"), "_BAND", 5 * 45)
+    assert score(*pair).tolist() == pytest.approx(whole.tolist(), rel=1e-12)
 
 
 def test_real_pictures_score_as_scikit_image_scores_them(real_data: Path) -> None:

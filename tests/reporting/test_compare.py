@@ -44,7 +44,7 @@ def shown(table: object) -> str:
 def test_differences_are_of_the_same_pictures(two: tuple[Path, Path]) -> None:
     results = [read_results(run) for run in two]
     comparison = compare(results)
-    assert [run["name"] for run in comparison["runs"]] == ["right", "dark"]
+    assert [Path(run["name"]).name for run in comparison["runs"]] == ["right", "dark"]
     assert comparison["count"] == 3
     difference = comparison["runs"][1]["difference"]["psnr"]
     expected = [results[1].scores[key]["psnr"] - results[0].scores[key]["psnr"] for key in results[0].scores]
@@ -58,7 +58,7 @@ def test_other_pictures_tasks_and_protocols_are_refused(two: tuple[Path, Path]) 
     right, dark = two
     score_weights(dark, split="val")
     folder = dark / "evaluation" / "val"
-    with pytest.raises(NirganError, match=r"3 only in right \(pairs/0005.*1 only in val"):
+    with pytest.raises(NirganError, match=r"3 only in .*right \(pairs/0005.*1 only in .*val"):
         compare([read_results(right), read_results(folder)])
     file = dark / "evaluation" / "test" / "metrics.json"
     summary = json.loads(file.read_text())
