@@ -1,0 +1,80 @@
+"""Blocks: shapes, counts and starting weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from nirgan.layers.init import init_normal
+from nirgan.layers.norm import make_norm
+from nirgan.layers.residual import ResidualBlock
+from nirgan.layers.upsample import upsampling_conv
+
+
+def test_instance_norm_is_plain() -> None:
+    norm = make_norm("instance", 4)
+    assert type(norm) is nn.InstanceNorm2d
+    assert not norm.affine
+    assert not norm.track_running_stats
+
+
+@pytest.mark.parametrize(
+    ("norm", "count"), [("batch", 2 * (64 * 64 * 9 + 2 * 64)), ("instance", 2 * (64 * 64 * 9 + 64))]
+)
+def test_residual_block_has_a_bias_only_where_no_batch_norm_follows(norm: str, count: int) -> None:
+    assert sum(p.numel() for p in ResidualBlock(64, norm=norm).parameters()) == count
+
+
+def test_residual_block_starts_from_the_identity_when_its_last_gain_is_zero() -> None:
+    block = ResidualBlock(8)
+    nn.init.zeros_(block.body[-1].weight)
+    x = torch.randn(2, 8, 5, 6)
+    assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zeros"])
+def test_residual_padding_shows_at_the_border_alone(padding: str) -> None:
+    # A constant picture stays constant under reflection; zeros darken the border.
+    block = ResidualBlock(1, norm="none", padding=padding)
+    for conv in (block.body[0], block.body[3]):
+        nn.init.constant_(conv.weight, 1 / 9)
+        nn.init.zeros_(conv.bias)
+    out = block(torch.ones(1, 1, 7, 7))
+    assert torch.allclose(out[..., 3, 3], torch.tensor(2.0))
+    assert torch.allclose(out, torch.full_like(out, 2.0)) == (padding == "reflect")
+
+
+def test_dropout_of_a_residual_block_is_off_in_eval_mode() -> None:
+    block, x = ResidualBlock(4, dropout=0.5), torch.randn(2, 4, 6, 6)
+    assert not torch.equal(block(x), block(x))
+    assert torch.equal(block.eval()(x), block(x))
+
+
+@pytest.mark.parametrize("kind", ["transpose", "resize"])
+def test_upsampling_doubles_the_sides(kind: str) -> None:
+    assert upsampling_conv(kind, 3, 5, bias=False)(torch.randn(2, 3, 4, 6)).shape == (2, 5, 8, 12)
+
+
+def test_resize_convolution_leaves_no_checkerboard() -> None:
+    flat = torch.ones(1, 4, 6, 6)
+    torch.manual_seed(0)
+    resized = upsampling_conv("resize", 4, 1, bias=False)(flat)
+    transposed = upsampling_conv("transpose", 4, 1, bias=False)(flat)
+    assert resized.std() < 1e-6
+    assert transposed.std() > 1e-3
+
+
+def test_starting_weights_are_those_of_dcgan() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(16, 64, 4), nn.BatchNorm2d(4096), nn.ConvTranspose2d(64, 16, 4), nn.InstanceNorm2d(4)
+    )
+    init_normal(network)
+    for conv in (network[0], network[2]):
+        assert conv.weight.mean().abs() < 1e-3
+        assert 0.019 < conv.weight.std() < 0.021
+        assert not conv.bias.any()
+    assert abs(network[1].weight.mean() - 1) < 2e-3
+    assert 0.019 < network[1].weight.std() < 0.021
+    assert not network[1].bias.any()
