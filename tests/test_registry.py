@@ -75,4 +75,4 @@ def test_built_ins_are_found_by_walking() -> None:
     assert "unet" in GENERATORS.names()
     assert {"patch", "fpn"} <= set(DISCRIMINATORS.names())
     assert "l1" in LOSSES.names()
-    assert "synthetic" in DATASETS.names()
+    assert "nir-rgb" in DATASETS.names()

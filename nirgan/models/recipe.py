@@ -177,6 +177,8 @@ class Recipe(nn.Module, ABC):
         translates_with: Module paths below ``networks`` that ``predict`` and ``compose`` use: these go into the weights,
             with the recipe's own buffers.
         conditions: What ``predict`` understands besides the source.
+        quiet: Options that switch the method's random numbers off (dropout, noise, pools), so that runs on different
+            numbers of processes can be compared.
         stages: In order. Empty: the recipe is prepared, not trained.
         networks: Every network once, frozen ones included.
         stride: ``predict`` takes sides that are multiples of this.
@@ -193,6 +195,7 @@ class Recipe(nn.Module, ABC):
     fields: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     conditions: ClassVar[tuple[Condition, ...]] = ()
+    quiet: ClassVar[Mapping[str, Any]] = {}
     translates_with: tuple[str, ...] = ("generator",)
 
     stages: tuple[Stage, ...] = ()

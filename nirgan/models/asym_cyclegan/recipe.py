@@ -56,6 +56,7 @@ class AsymCycleGAN(Recipe):
     paper = PAPER
     tasks = ("nir2rgb", "gray2rgb")
     pairings: ClassVar[tuple[str, ...]] = ("registered", "unregistered", "unpaired")
+    quiet: ClassVar[Mapping[str, Any]] = {"pool_size": 0}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"batch_size": 8, "crop": 128, "epochs": 200.0, "ema": {"decay": 0.0}},
         # Instance norm: the generator also sees generated sources, whose statistics batch norm would mix in.

@@ -57,6 +57,7 @@ class Pix2Pix(Recipe):
             "noise_seed", int, None, "Turn dropout on at prediction, drawn from this seed; each seed gives a variant."
         ),
     )
+    quiet: ClassVar[Mapping[str, Any]] = {"dropout": "none"}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"batch_size": 1, "crop": 256, "epochs": 200.0, "ema": {"decay": 0.0}},
         "small": {

@@ -1,0 +1,13 @@
+"""Every registered recipe, for every task it does, passes the conformance suite."""
+
+from __future__ import annotations
+
+from nirgan.models import list_models, recipe_class
+from nirgan.registry import MODELS
+from nirgan.testing import conformance
+
+for _name in list_models():
+    if MODELS.loaded(_name) is None:
+        continue  # a plug-in that happens to be installed tests itself
+    for _task in recipe_class(_name).tasks:
+        globals()[f"Test_{_name}_{_task}".replace("-", "_")] = conformance(_name, task=_task)
