@@ -1,0 +1,201 @@
+"""An interrupted run that goes on is the run that was not interrupted."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from toy_training import toy_config
+
+from nirgan.errors import NirganError
+from nirgan.monitoring.progress import Silent
+from nirgan.training import TrainResult, train
+
+
+class Crash(Exception):
+    """The machine went away."""
+
+
+class At(Silent):
+    """Does something when a step is done."""
+
+    def __init__(self, step: int, act: Any) -> None:
+        self._at, self._act = step, act
+
+    def step(self, step: int, total: int | None) -> None:
+        if step == self._at:
+            self._act()
+
+
+def crash() -> None:
+    raise Crash
+
+
+def run(pairs: Path, out: Path, **settings: Any) -> TrainResult:
+    return train(toy_config(pairs, **settings), out=out, progress=Silent())
+
+
+def go_on(out: Path, **given: Any) -> TrainResult:
+    return train(None, out=out, resume=True, given=given, progress=Silent())
+
+
+def state_of(out: Path) -> dict[str, Any]:
+    return torch.load(out / "checkpoints" / "last" / "state.pt", weights_only=True)
+
+
+def differences(a: Any, b: Any, where: str = "") -> list[str]:
+    """Places where two nested states are not bit-equal."""
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) and a.dtype == b.dtype else [where]
+    if isinstance(a, dict):
+        if a.keys() != b.keys():
+            return [f"{where}: keys {a.keys() ^ b.keys()}"]
+        return [d for key in a for d in differences(a[key], b[key], f"{where}.{key}")]
+    if isinstance(a, list):
+        if len(a) != len(b):
+            return [f"{where}: lengths"]
+        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in differences(x, y, f"{where}[{i}]")]
+    return [] if a == b or (a != a and b != b) else [where]
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    first, second = state_of(a), state_of(b)
+    for state in (first, second):
+        del state["seconds"], state["output"]["log"]
+    assert differences(first, second) == []
+    for name in ("last", "best"):
+        weights = [load_file(out / "checkpoints" / name / "weights.safetensors") for out in (a, b)]
+        assert differences(*weights) == []
+    assert numbers(a) == numbers(b)
+
+
+def numbers(out: Path) -> dict[tuple[int, str], str]:
+    """metrics.csv but for speeds; every row must be there once."""
+    rows = list(csv.DictReader((out / "metrics.csv").open()))
+    counts = Counter((row["step"], row["tag"]) for row in rows)
+    assert max(counts.values()) == 1
+    return {(int(r["step"]), r["tag"]): r["value"] for r in rows if not r["tag"].startswith("speed/")}
+
+
+def events(out: Path) -> Counter[tuple[int, str]]:
+    files = sorted(out.glob("events.out.tfevents.*"))
+    found = [event for file in files for event in LegacyEventFileLoader(str(file)).Load()]
+    return Counter((event.step, value.tag) for event in found for value in event.summary.value)
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_crash_and_resume_is_bit_equal(pairs: Path, tmp_path: Path, precision: str) -> None:
+    whole = run(pairs, tmp_path / "whole", precision=precision)
+    with pytest.raises(Crash):
+        train(toy_config(pairs, precision=precision), out=tmp_path / "cut", progress=At(8, crash))
+    assert state_of(tmp_path / "cut")["step"] == 5
+    resumed = go_on(tmp_path / "cut")
+    assert (whole.steps, resumed.steps) == (10, 10)
+    assert whole.val == resumed.val
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+    assert sum(value.numel() for value in state_of(tmp_path / "cut")["recipe"]["pool._extra_state"].values()) > 0
+
+
+def test_workers_do_not_matter(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "whole")
+    with pytest.raises(Crash):
+        train(toy_config(pairs), out=tmp_path / "cut", progress=At(7, crash))
+    go_on(tmp_path / "cut", workers=1)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_the_step_and_saves(pairs: Path, tmp_path: Path, number: int) -> None:
+    run(pairs, tmp_path / "whole")
+    stopped = train(
+        toy_config(pairs), out=tmp_path / "cut", progress=At(4, lambda: os.kill(os.getpid(), number))
+    )
+    assert (stopped.signal, stopped.steps, state_of(tmp_path / "cut")["step"]) == (number, 4, 4)
+    go_on(tmp_path / "cut")
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_the_first_signal_gives_the_second_its_deadly_meaning_back(pairs: Path, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def act() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    train(toy_config(pairs), out=tmp_path / "run", progress=At(2, act))
+    assert seen == [signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_events_hold_each_step_once(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "whole")
+    with pytest.raises(Crash):
+        train(toy_config(pairs), out=tmp_path / "cut", progress=At(10, crash))  # step 6 and 9 are logged twice
+    before = events(tmp_path / "cut")
+    assert (9, "loss/g/l1") in before
+    go_on(tmp_path / "cut")
+    once = events(tmp_path / "cut")
+    assert set(once.values()) == {1}
+    # A process's first step is not measured, so a line right after it has no speed.
+    assert set(events(tmp_path / "whole")) - set(once) <= {(6, "speed/images_per_s")}
+    assert not set(once) - set(events(tmp_path / "whole"))
+    tags = {tag for _, tag in once}
+    assert {"loss/d/gan", "loss/g/gan", "loss/g/l1", "lr/d", "grad_norm/g", "val/psnr", "speed/images_per_s"} <= tags
+    assert {"samples/val", "samples/train"} <= tags
+    assert (tmp_path / "cut" / "samples" / "step_000010.png").is_file()
+
+
+def test_killed_before_the_first_checkpoint_starts_again(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "whole")
+    with pytest.raises(Crash):
+        train(toy_config(pairs), out=tmp_path / "cut", progress=At(4, crash))
+    go_on(tmp_path / "cut")
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+    assert set(events(tmp_path / "cut").values()) == {1}
+
+
+def test_more_steps_go_on_and_the_new_limit_is_kept(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "run")
+    assert go_on(tmp_path / "run").steps == 10  # nothing left
+    assert go_on(tmp_path / "run", steps=12).steps == 12
+    assert go_on(tmp_path / "run").steps == 12
+
+
+def test_other_settings_are_refused_with_both_values(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "run")
+    with pytest.raises(NirganError, match=r"ema\.decay is 0\.999 in .*config\.yaml, but 0\.5 was given"):
+        go_on(tmp_path / "run", ema={"decay": 0.5})
+    assert go_on(tmp_path / "run", ema={"decay": 0.999}, batch_size=2, device="cpu", workers=0).steps == 10
+
+
+def test_resume_alone_takes_the_newest_run(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NirganError, match="no run to resume"):
+        train(None, resume=True)
+    old = train(toy_config(pairs, steps=2), progress=Silent()).run
+    new = train(toy_config(pairs, steps=2), progress=Silent()).run
+    assert old != new
+    assert old.parent == Path("runs")
+    os.utime(old / "checkpoints" / "last" / "state.pt", (1, 1))
+    os.utime(old / "config.yaml", (1, 1))
+    assert train(None, resume=True, progress=Silent()).run == new
+
+
+def test_state_holds_plain_values_only(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "run")
+
+    def kinds(value: Any) -> set[type]:
+        if isinstance(value, dict):
+            return set().union(*(kinds(item) for item in (*value, *value.values())))
+        return set().union(*map(kinds, value)) if isinstance(value, list) else {type(value)}
+
+    assert kinds(state_of(tmp_path / "run")) <= {torch.Tensor, int, float, str, bool}
