@@ -86,7 +86,9 @@ def plan_tiles(height: int, width: int, *, side: int, stride: int, halo: int) ->
         margin = side // _MARGIN_SHARE
         grid = stride if margin >= stride else 1
         margin -= margin % grid
-    rows, columns = (_spans(size, side, stride, margin, grid, 0 if fits else margin) for size in (height, width))
+    # Half the margin fades: the rest is context, because a tile is worst at its very edge.
+    fade = 0 if fits else -(-margin // 2)
+    rows, columns = (_spans(size, side, stride, margin, grid, fade) for size in (height, width))
     return Tiles(rows, columns, exact=fits or len(rows) * len(columns) == 1)
 
 

@@ -1,0 +1,172 @@
+"""``nirgan translate``: options, exit codes, what stands on stdout and stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from nirgan.models import create_model
+from nirgan.models.weights import WeightsInfo, save_weights
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def save_tiny(path: Path, model: str, **options: object) -> Path:
+    """Weights of a small untrained network."""
+    recipe = create_model(model, crop=32, **options)
+    with torch.no_grad():
+        for weight in recipe.parameters():  # fresh weights are so small that every picture comes out grey
+            weight *= 20
+    state = recipe.state_dict()
+    info = WeightsInfo(model=model, task="nir2rgb", crop=32, options=options)
+    save_weights(path, {name: state[name] for name in recipe.weight_names()}, info)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder: a run, weights of a model with dropout, and pictures in `nir/`."""
+    there = tmp_path_factory.mktemp("work")
+    save_tiny(
+        there / "runs" / "first" / "checkpoints" / "best" / "weights.safetensors", "asym-cyclegan", width=4, n_res=1
+    )
+    save_tiny(there / "noisy.safetensors", "pix2pix", width=4, levels=5)
+    (there / "nir").mkdir()
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(there / "nir" / "a.png"), rng.integers(0, 256, (33, 41), dtype=np.uint8))
+    tifffile.imwrite(there / "nir" / "b.tif", rng.integers(0, 65536, (20, 31), dtype=np.uint16))
+    (there / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    return there
+
+
+@pytest.fixture
+def translate(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Run the command in the working folder, in this process; gives (exit code, stdout, stderr)."""
+    from nirgan.cli import app
+
+    def run(*args: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["nirgan", "translate", *args])
+        with pytest.raises(SystemExit) as stopped:
+            app.main()
+        captured = capfd.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_without_a_flag_the_newest_run_translates_a_folder(translate, folder: Path) -> None:
+    code, out, err = translate("nir")
+    assert code == 0
+    assert out == ""
+    assert "2 pictures -> translated (asym-cyclegan" in err
+    assert cv2.imread(str(folder / "translated" / "a.png"), cv2.IMREAD_UNCHANGED).shape == (33, 41, 3)
+    written = tifffile.imread(folder / "translated" / "b.tif")
+    assert (written.shape, written.dtype) == ((20, 31, 3), np.uint16)
+    code, _, err = translate("nir")
+    assert code == 0
+    assert "2 were there before" in err
+
+
+def test_json_is_one_object_and_the_rest_is_on_stderr(translate, tmp_path: Path) -> None:
+    code, out, err = translate("nir", "broken.png", "--out", str(tmp_path), "--json", "--tile", "32")
+    assert code == 1
+    result = json.loads(out)
+    assert set(result) == {"written", "skipped", "failed", "images_per_s"}
+    assert [Path(path).name for path in result["written"]] == ["a.png", "b.tif"]
+    assert result["failed"][0]["path"] == "broken.png"
+    assert result["failed"][0]["error"]
+    assert result["images_per_s"] > 0
+    assert "failed: broken.png" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("missing.png",), "missing.png: no such file"),
+        (("broken.png",), "broken.png: "),
+        (("nir", "--weights", "runs/frist"), "did you mean 'runs/first'"),
+        (("nir", "--task", "gray2rgb"), "nothing is trained yet for the task gray2rgb"),
+        (("nir", "--tile", "small"), "--tile is 'small'"),
+        (("nir", "--depth", "12"), "--depth is '12'"),
+        (("nir", "--format", "gif"), "format 'gif'"),
+        (("nir", "--depth", "16", "--format", "jpeg"), "JPEG holds 8 bits"),
+        (("nir", "--device", "tpu"), "device 'tpu'"),
+        (("nir", "--tiel", "64"), "no option '--tiel'; did you mean '--tile'?"),
+        (("nir", "--noise-seed", "1"), "no option '--noise-seed'"),
+        (("nir", "--overwrit"), "no option '--overwrit'"),
+        (("nir", "--samples", "2"), "leave out --samples"),
+        (("nir", "--seed", "2"), "leave out --seed"),
+        (("nir", "--full-scale", "-1"), "full scale"),
+        (("nir/a.png", "--out", "nir", "--overwrite"), "would replace this input"),
+        (("nir", "--out", "/proc/none"), "cannot be made"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(translate, folder: Path, args: tuple[str, ...], words: str) -> None:
+    out_given = () if "--out" in args else ("--out", "elsewhere")
+    code, out, err = translate(*args, *out_given)
+    assert code == 2
+    assert out == ""
+    assert words in err
+    assert "Traceback" not in err
+    assert len([line for line in err.splitlines() if line.startswith("error:")]) == 1
+    assert not list(folder.glob("elsewhere/*"))
+
+
+def test_options_of_the_model(translate, folder: Path, tmp_path: Path) -> None:
+    common = ("nir/a.png", "--weights", "noisy.safetensors", "--depth", "16")
+    assert translate(*common, "--out", str(tmp_path / "one"), "--noise-seed", "3")[0] == 0
+    assert translate(*common, "--out", str(tmp_path / "two"), "--noise-seed=3")[0] == 0
+    assert translate(*common, "--out", str(tmp_path / "three"), "--samples", "2", "--seed", "3")[0] == 0
+    read = [(tmp_path / name).read_bytes() for name in ("one/a.png", "two/a.png", "three/a-1.png", "three/a-2.png")]
+    assert read[0] == read[1] == read[2] != read[3]
+    code, _, err = translate(*common, "--noise-seed", "x")
+    assert code == 2
+    assert "--noise-seed is 'x'" in err
+    code, _, err = translate(*common, "--noise-sed", "3")
+    assert code == 2
+    assert "did you mean '--noise-seed'" in err
+
+
+def test_names_that_shells_dislike(translate, folder: Path, tmp_path: Path) -> None:
+    strange = tmp_path / 'it\'s a "picture"\nдве\tстроки.png'
+    strange.write_bytes((folder / "nir" / "a.png").read_bytes())
+    code, out, _ = translate(str(strange), "--out", str(tmp_path / "out"), "--json")
+    assert code == 0
+    assert json.loads(out)["written"] == [str(tmp_path / "out" / strange.name)]
+    assert (tmp_path / "out" / strange.name).is_file()
+
+
+@pytest.mark.parametrize(("kind", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_leave_whole_files_and_their_exit_code(
+    folder: Path, tmp_path: Path, kind: signal.Signals, code: int
+) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    for index in range(400):
+        (many / f"{index:03d}.png").write_bytes((folder / "nir" / "a.png").read_bytes())
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "nirgan", "translate", str(many), "--out", str(out)]
+    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    written = sorted(out.iterdir())
+    assert 0 < len(written) < 400
+    assert all(path.suffix == ".png" and not path.name.startswith(".") for path in written)
+    assert all(cv2.imread(str(path)).shape == (33, 41, 3) for path in written)
