@@ -28,7 +28,7 @@ except ImportError:  # Windows
 
 RUNS = Path("runs")
 CONFIG = "config.yaml"
-_PACKAGES = ("nirgan", "torch", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
+_PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
 FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "workers")
 """Settings that may be given anew when a run goes on."""
 
@@ -151,7 +151,7 @@ def environment() -> dict[str, Any]:
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     machine = {"host": socket.gethostname(), "system": platform.platform(), "cpus": os.cpu_count(), "gpus": gpus}
     return {
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {"python": platform.python_version(), **versions, "torch": torch.__version__},
         "machine": machine,
         "threads": torch.get_num_threads(),
         "git": _git_state(),

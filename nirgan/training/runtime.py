@@ -51,6 +51,8 @@ class Runtime:
                 f"strategy '{strategy}' is not one of {', '.join(_STRATEGIES)}: nirgan averages gradients itself, "
                 "so strategies that wrap or shard the model do not apply"
             )
+        if precision == "16" and not (torch.cuda.is_available() and device in ("auto", "cuda")):
+            raise NirganError("precision 16 needs a CUDA device and this is none; use bf16 or 32")
         try:
             self._fabric = Fabric(
                 accelerator=device,
@@ -68,8 +70,6 @@ class Runtime:
         self.world = devices * nodes
         self.rank = self._rank(devices)
         self._control: Any = None
-        if precision == "16" and self.device.type != "cuda":
-            raise NirganError(f"precision 16 needs a CUDA device, this is {self.device.type}; use bf16 or 32")
 
     def _rank(self, devices: int) -> int:
         cluster = getattr(self._fabric.strategy, "cluster_environment", None)

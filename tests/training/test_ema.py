@@ -21,7 +21,7 @@ def test_warm_up_by_hand() -> None:
     ema.swap()
     torch.testing.assert_close(weight.detach(), torch.tensor([expected]))
     ema.swap()
-    assert float(weight) == 3.0
+    assert weight.item() == 3.0
 
 
 def test_state_goes_through_a_file_and_keeps_the_layout() -> None:

@@ -1,0 +1,160 @@
+"""Stages: their share of the run, fresh starts, copies, views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from toy_training import InMemory, ToyGan, one_process
+
+from nirgan.models.recipe import At, Optimiser, Phase, Stage
+from nirgan.models.weights import WeightsInfo
+from nirgan.monitoring.progress import Silent
+from nirgan.training.limits import Horizon, Limits
+from nirgan.training.output import Output
+from nirgan.training.runtime import Runtime
+from nirgan.training.stage import Method
+from nirgan.training.trainer import Cadence, Trainer
+
+SGD = Optimiser("sgd", lr=0.01, betas=(0.9, 0.0))
+
+
+class Staged(ToyGan):
+    """First the generator alone, then a copy of it and the discriminator with frozen batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__(noise=False)
+        self.networks["copy"] = ToyGan(noise=False).networks["generator"]
+        first = Stage("first", (Phase("g", ("generator",), optimiser=SGD),), share=1.0)
+        second = Stage(
+            "second",
+            (Phase("d", ("discriminator", "copy"), optimiser=SGD),),
+            view=lambda at: "unpaired" if at.step % 2 else "image",
+            share=3.0,
+            batch_size=3,
+            starts_from={"copy": "generator"},
+            eval_mode=("discriminator.1",),
+        )
+        self.stages = (first, second)
+        self.seen: list[tuple[At, int, bool]] = []
+
+    def forward(self, batch: Any, at: At) -> dict[str, Any]:
+        self.seen.append((at, len(batch["source"]), self.networks["discriminator"][1].training))
+        return super().forward(batch, at)
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Runtime:
+    return one_process()
+
+
+def build(recipe: ToyGan, runtime: Runtime, steps: int = 8) -> tuple[Trainer, InMemory]:
+    batches = InMemory(steps_per_epoch=4)
+    trainer = Trainer(
+        recipe,
+        batches,
+        Horizon(Limits(steps=steps), 4),
+        runtime,
+        method=Method(batch_size=2, ema_decay=0.5),
+        cadence=Cadence(log=0, validate=0, samples=0, save=0),
+        output=Output(WeightsInfo(model="toy", task="nir2rgb")),
+        progress=Silent(),
+    )
+    return trainer, batches
+
+
+def test_stages_take_their_share_with_their_own_view_and_batch(runtime: Runtime) -> None:
+    recipe = Staged()
+    trainer, batches = build(recipe, runtime)
+    start = {name: value.clone() for name, value in recipe.networks["copy"].state_dict().items()}
+    trainer.run()
+    ats = [at for at, _, _ in recipe.seen]
+    assert [at.stage for at in ats] == ["first"] * 2 + ["second"] * 6
+    assert [at.progress for at in ats] == pytest.approx([0, 0.5, *(i / 6 for i in range(6))])
+    assert [(at.step, at.epoch, at.step_in_epoch) for at in ats][3:5] == [(3, 0, 3), (4, 1, 0)]
+    assert [size for _, size, _ in recipe.seen] == [2] * 2 + [3] * 6
+    assert [training for _, _, training in recipe.seen] == [True] * 2 + [False] * 6
+    assert batches.views == ["image", "image", "image", "unpaired", "image", "unpaired", "image", "unpaired"]
+    copied, now = recipe.networks["generator"].state_dict(), recipe.networks["copy"].state_dict()
+    assert not torch.equal(copied["0.weight"], start["0.weight"])
+    assert torch.equal(now["0.weight"], copied["0.weight"])  # a copy of what the first stage had trained
+    assert trainer.at(7).epoch == 1
+
+
+def test_a_stage_starts_with_fresh_optimisers_and_average(runtime: Runtime) -> None:
+    recipe = Staged()
+    recipe.stages = (
+        Stage("one", (Phase("g", ("generator",), optimiser=SGD),)),
+        Stage("two", (Phase("g", ("generator",), optimiser=SGD),)),
+    )
+    trainer, _ = build(recipe, runtime, steps=4)
+    seen = []
+    real = trainer._enter_stage
+
+    def enter(index: int) -> None:
+        before = trainer._stage
+        real(index)
+        seen.append((before.updates[0].optimiser.state, trainer._stage.updates[0].optimiser.state))
+        assert before.ema is not None
+        assert trainer._stage.ema is not None
+        assert (before.ema.updates, trainer._stage.ema.updates) == (2, 0)
+
+    trainer._enter_stage = enter  # type: ignore[method-assign]
+    trainer.run()
+    assert len(seen) == 1
+    assert len(seen[0][0]) > 0
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_state_of_any_step_goes_on_in_its_stage(runtime: Runtime, cut: int, tmp_path: Path) -> None:
+    def finished(first: int | None) -> dict[str, Any]:
+        torch.manual_seed(1)
+        recipe = Staged()
+        trainer, _ = build(recipe, runtime)
+        if first is not None:
+            trainer._progress = StopAt(trainer, first)
+            trainer.run()
+            torch.save(trainer.state_dict(), tmp_path / "state.pt")
+            torch.manual_seed(2)
+            recipe = Staged()
+            trainer, _ = build(recipe, runtime)
+            trainer.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+            assert trainer.step == first
+        trainer.run()
+        return {name: v for name, v in recipe.state_dict().items() if isinstance(v, torch.Tensor)}
+
+    whole, resumed = finished(None), finished(cut)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+class StopAt(Silent):
+    """As if a signal came in a step."""
+
+    def __init__(self, trainer: Trainer, step: int) -> None:
+        self._trainer, self._at = trainer, step
+
+    def step(self, step: int, total: int | None) -> None:
+        if step == self._at:
+            self._trainer._signals.received = 15
+
+
+def test_compiled_networks_keep_their_names_and_train(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+    recipe = ToyGan()
+    names = list(recipe.state_dict())
+    batches = InMemory()
+    Trainer(
+        recipe,
+        batches,
+        Horizon(Limits(steps=1), 4),
+        runtime,
+        method=Method(compile=True),
+        cadence=Cadence(),
+        output=Output(WeightsInfo(model="toy", task="nir2rgb")),
+        progress=Silent(),
+    )
+    assert compiled == ["Sequential", "Sequential"]
+    assert list(recipe.state_dict()) == names
