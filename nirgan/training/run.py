@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -132,6 +133,14 @@ class RunFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def remove(self) -> None:
+        """Remove a folder that this process made and holds."""
+        if self._lock is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            if self.path.parent == RUNS:
+                with suppress(OSError):  # other runs are there
+                    RUNS.rmdir()
 
     def write_config(self, config: RunConfig) -> None:
         """Write ``config.yaml``."""

@@ -22,10 +22,10 @@ def shown(recipe: Recipe, ema: Ema | None, runtime: Runtime) -> Iterator[None]:
     caller. Every process takes part.
     """
     with runtime.prediction():
+        # Storage is exchanged, not overwritten: whoever holds the training state keeps what is in it.
         buffers = [b for b in recipe.buffers() if b.is_floating_point()] if runtime.world > 1 else []
-        own = [buffer.clone() for buffer in buffers]
-        for buffer in buffers:
-            runtime.average_(buffer)
+        others = [runtime.average_(buffer.clone()) for buffer in buffers]
+        _exchange(buffers, others)
         if ema is not None:
             ema.swap()
         recipe.eval()
@@ -34,8 +34,12 @@ def shown(recipe: Recipe, ema: Ema | None, runtime: Runtime) -> Iterator[None]:
         finally:
             if ema is not None:
                 ema.swap()
-            for buffer, value in zip(buffers, own, strict=True):
-                buffer.copy_(value)
+            _exchange(buffers, others)
+
+
+def _exchange(tensors: list[Tensor], others: list[Tensor]) -> None:
+    for tensor, other in zip(tensors, others, strict=True):
+        tensor.data, other.data = other.data, tensor.data
 
 
 def process_state(recipe: Recipe) -> dict[str, Any]:

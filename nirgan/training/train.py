@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,13 +96,11 @@ def train(
     )
     run = RunFolder(folder or new_folder(out, config.model)) if runtime.lead else None
     assembly = _Assembly(config, runtime, run)
-    if run is not None:
-        run.hold()
     try:
         return assembly.train(folder, progress or (progress_for_terminal() if runtime.lead else Silent()))
     except NirganError:
         if run is not None and folder is None and not assembly.begun:
-            shutil.rmtree(run.path, ignore_errors=True)  # refused before its first step: nothing to go on with
+            run.remove()  # refused before its first step: nothing to go on with
         raise
     finally:
         if run is not None:
@@ -127,7 +124,9 @@ class _Assembly:
         runtime = self.runtime
         data = open_training_data(self.config, folder)
         recipe = build_recipe(self.config, data)
-        runtime.launch()  # what can be refused was refused, once
+        if self.run is not None:
+            self.run.hold()
+        runtime.launch()  # what can be refused was refused by now, once
         if self.run is not None:
             logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
         checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")

@@ -30,7 +30,12 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
     log.close()
     assert read(tmp_path) == {"loss/g/l1": [(3, 0.5), (6, 0.25)], "lr/g": [(3, pytest.approx(2e-4))]}
     rows = list(csv.reader((tmp_path / "metrics.csv").open()))
-    assert rows == [["step", "tag", "value"], ["3", "loss/g/l1", "0.5"], ["3", "lr/g", "0.0002"], ["6", "loss/g/l1", "0.25"]]
+    assert rows == [
+        ["step", "tag", "value"],
+        ["3", "loss/g/l1", "0.5"],
+        ["3", "lr/g", "0.0002"],
+        ["6", "loss/g/l1", "0.25"],
+    ]
 
 
 def test_what_came_after_the_checkpoint_is_cut(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from nirgan.training import checkpoint as module
 from nirgan.training.checkpoint import Checkpoints, read_state
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """The process is gone."""
 
 
@@ -37,7 +36,7 @@ def settled_step(checkpoints: Checkpoints) -> int:
 
 
 @pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dying(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let the process die at the n-th of the operations that change the folder."""
     count = 0
     limit = [10**6]
@@ -47,7 +46,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             nonlocal count
             count += 1
             if count > limit[0]:
-                raise Killed
+                raise KilledError
             return real(*args, **kwargs)
 
         return call
@@ -60,7 +59,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(module, "_remove", counted(module._remove))
     monkeypatch.setattr(module, "save_weights", counted(module.save_weights))
     monkeypatch.setattr(module, "_save_state", counted(module._save_state))
-    yield arm
+    return arm
 
 
 # Operations of a save over an old one: remove new, weights, state, remove old, last -> old, new -> last, remove old.
@@ -72,7 +71,7 @@ def test_every_place_to_die_leaves_the_newest_whole_checkpoint(
     save(checkpoints, 1)
     dying(died_at)
     if died_at < 7:
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             save(checkpoints, 2)
     else:
         save(checkpoints, 2)

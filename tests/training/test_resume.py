@@ -20,7 +20,7 @@ from nirgan.monitoring.progress import Silent
 from nirgan.training import TrainResult, train
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The machine went away."""
 
 
@@ -36,7 +36,7 @@ class At(Silent):
 
 
 def crash() -> None:
-    raise Crash
+    raise CrashError
 
 
 def run(pairs: Path, out: Path, **settings: Any) -> TrainResult:
@@ -94,7 +94,7 @@ def events(out: Path) -> Counter[tuple[int, str]]:
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_crash_and_resume_is_bit_equal(pairs: Path, tmp_path: Path, precision: str) -> None:
     whole = run(pairs, tmp_path / "whole", precision=precision)
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         train(toy_config(pairs, precision=precision), out=tmp_path / "cut", progress=At(8, crash))
     assert state_of(tmp_path / "cut")["step"] == 5
     resumed = go_on(tmp_path / "cut")
@@ -106,7 +106,7 @@ def test_crash_and_resume_is_bit_equal(pairs: Path, tmp_path: Path, precision: s
 
 def test_workers_do_not_matter(pairs: Path, tmp_path: Path) -> None:
     run(pairs, tmp_path / "whole")
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         train(toy_config(pairs), out=tmp_path / "cut", progress=At(7, crash))
     go_on(tmp_path / "cut", workers=1)
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
@@ -115,9 +115,7 @@ def test_workers_do_not_matter(pairs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_the_step_and_saves(pairs: Path, tmp_path: Path, number: int) -> None:
     run(pairs, tmp_path / "whole")
-    stopped = train(
-        toy_config(pairs), out=tmp_path / "cut", progress=At(4, lambda: os.kill(os.getpid(), number))
-    )
+    stopped = train(toy_config(pairs), out=tmp_path / "cut", progress=At(4, lambda: os.kill(os.getpid(), number)))
     assert (stopped.signal, stopped.steps, state_of(tmp_path / "cut")["step"]) == (number, 4, 4)
     go_on(tmp_path / "cut")
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
@@ -138,7 +136,7 @@ def test_the_first_signal_gives_the_second_its_deadly_meaning_back(pairs: Path, 
 
 def test_events_hold_each_step_once(pairs: Path, tmp_path: Path) -> None:
     run(pairs, tmp_path / "whole")
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         train(toy_config(pairs), out=tmp_path / "cut", progress=At(10, crash))  # step 6 and 9 are logged twice
     before = events(tmp_path / "cut")
     assert (9, "loss/g/l1") in before
@@ -156,7 +154,7 @@ def test_events_hold_each_step_once(pairs: Path, tmp_path: Path) -> None:
 
 def test_killed_before_the_first_checkpoint_starts_again(pairs: Path, tmp_path: Path) -> None:
     run(pairs, tmp_path / "whole")
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         train(toy_config(pairs), out=tmp_path / "cut", progress=At(4, crash))
     go_on(tmp_path / "cut")
     assert_same_run(tmp_path / "whole", tmp_path / "cut")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from toy_training import ToyGan, make_at, make_batch, one_process
 from torch import Tensor, nn
+from toy_training import ToyGan, make_at, make_batch, one_process
 
 from nirgan.errors import NirganError
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Term, Views
@@ -178,7 +178,10 @@ def test_views_are_widened_when_asked_for_and_only_then() -> None:
 
 def test_accumulating_is_one_large_batch_where_samples_do_not_mix(runtime: Runtime) -> None:
     batches = [make_batch(0), make_batch(1)]
-    joined = {name: torch.cat([b[name] for b in batches]) for name in ("source", "target")} | {"keys": [], "view": "image"}
+    joined = {name: torch.cat([b[name] for b in batches]) for name in ("source", "target")} | {
+        "keys": [],
+        "view": "image",
+    }
     results = []
     for micros in (batches, [joined]):
         torch.manual_seed(0)
@@ -199,7 +202,9 @@ def test_micro_batches_share_batch_norm_as_processes_do(runtime: Runtime) -> Non
         with torch.no_grad():
             other(make_batch(seed), make_at())
         alone.append(other.networks["generator"][1].running_mean.clone())
-    Step(recipe, updates(recipe, runtime, Phase("g", ("generator",))), runtime).run([make_batch(0), make_batch(1)], make_at())
+    Step(recipe, updates(recipe, runtime, Phase("g", ("generator",))), runtime).run(
+        [make_batch(0), make_batch(1)], make_at()
+    )
     norm = recipe.networks["generator"][1]
     torch.testing.assert_close(norm.running_mean, (alone[0] + alone[1]) / 2)
     assert not torch.equal(norm.running_mean, before)
@@ -237,6 +242,6 @@ def test_phases_that_cannot_train_are_refused(runtime: Runtime) -> None:
     recipe = Shared()
     with pytest.raises(NirganError, match="no network 'generatr'"):
         trained_parameters(ToyGan(), Phase("g", ("generatr",)))
+    step = Step(recipe, updates(recipe, runtime, Phase("two", ("unused",))), runtime)
     with pytest.raises(NirganError, match=r"phase 'two': none of its terms depends on what it trains \(unused\)"):
-        unused = Phase("two", ("unused",))
-        Step(recipe, updates(recipe, runtime, unused), runtime).run([make_batch(0)], make_at())
+        step.run([make_batch(0)], make_at())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,33 +90,40 @@ def toy_config(data: Path, **settings: Any) -> RunConfig:
     return resolve_config({**given, **settings})
 
 
-class InMemory:
-    """Batches that the step's number alone determines, without files."""
+@dataclass(frozen=True)
+class FixedPlan:
+    """Epochs of a fixed number of steps."""
 
-    def __init__(self, *, accumulate: int = 1, steps_per_epoch: int = 4, channels: int = 1, side: int = 16) -> None:
-        self.accumulate, self.steps_per_epoch, self.channels, self.side = accumulate, steps_per_epoch, channels, side
-        self.views: list[str] = []
-
-    def plan(self, batch_size: int) -> InMemory:
-        self.batch_size = batch_size
-        return self
+    batch_size: int
+    steps_per_epoch: int
 
     def place(self, step: int) -> tuple[int, int]:
         return divmod(step, self.steps_per_epoch)
 
-    def serve(self, plan: Any, start: int, stop: int, view: Callable[[int], str]) -> Iterable[dict[str, Any]]:
+
+class InMemory:
+    """Batches that the step's number alone determines, without files."""
+
+    def __init__(self, *, accumulate: int = 1, steps_per_epoch: int = 4) -> None:
+        self.accumulate, self.steps_per_epoch = accumulate, steps_per_epoch
+        self.views: list[str] = []
+
+    def plan(self, batch_size: int) -> FixedPlan:
+        return FixedPlan(batch_size, self.steps_per_epoch)
+
+    def serve(self, plan: FixedPlan, start: int, stop: int, view: Callable[[int], str]) -> Iterable[dict[str, Any]]:
         for step in range(start, stop):
             self.views.append(view(step))
             for micro in range(self.accumulate):
-                yield make_batch(step * self.accumulate + micro, self.batch_size, self.channels, self.side)
+                yield make_batch(step * self.accumulate + micro, plan.batch_size)
 
 
-def make_batch(seed: int, size: int = 2, channels: int = 1, side: int = 16) -> dict[str, Any]:
+def make_batch(seed: int, size: int = 2) -> dict[str, Any]:
     """A random batch."""
     random = torch.Generator().manual_seed(seed)
     return {
-        "source": torch.rand(size, channels, side, side, generator=random),
-        "target": torch.rand(size, 3, side, side, generator=random),
+        "source": torch.rand(size, 1, 16, 16, generator=random),
+        "target": torch.rand(size, 3, 16, 16, generator=random),
         "keys": [f"set/{seed}-{index}" for index in range(size)],
         "view": "image",
     }
