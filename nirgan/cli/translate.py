@@ -124,7 +124,8 @@ def _report(result: Translated, out: Path, translator: Translator) -> None:
         more = f" (and {len(result.failed) - 1} more inputs)" if len(result.failed) > 1 else ""
         raise NirganError(f"{path}: {error}{more}")
     model = f"{translator.info.model}, {translator.info.step} steps"
-    say(f"{len(result.written)} pictures -> {out} ({model}, {result.images_per_s:.2f} a second)")
+    count = len(result.written)
+    say(f"{count} picture{'' if count == 1 else 's'} -> {out} ({model}, {result.images_per_s:.2f} a second)")
     if result.skipped:
         say(f"{len(result.skipped)} were there before and are kept; --overwrite replaces them")
     for path, error in result.failed:

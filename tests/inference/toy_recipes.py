@@ -1,4 +1,4 @@
-"""Small recipes with known answers, registered like any other."""
+"""Small recipes with known answers; the conftest registers them while a test of this folder runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from nirgan.models import create_model
 from nirgan.models.recipe import At, Condition, Recipe, Views
 from nirgan.models.weights import WeightsInfo, save_weights
-from nirgan.registry import MODELS
 
 
 class Toy(Recipe):
@@ -42,7 +41,6 @@ class Toy(Recipe):
         return torch.sigmoid(raw)
 
 
-@MODELS.register("toy-batch")
 class BatchToy(Toy):
     """Down by 4 and up again with batch norm. Receptive field: 2 pixels by the first layer, 2·2 by the second, 4·1 by
     the third at stride 4, then up: within 16."""
@@ -64,7 +62,6 @@ class BatchToy(Toy):
         return net
 
 
-@MODELS.register("toy-instance")
 class InstanceToy(Toy):
     """The same with instance and group norms, which look at the whole picture."""
 
@@ -87,7 +84,6 @@ class InstanceToy(Toy):
         return super().predict(padded, conditions)[..., : source.shape[-2], : source.shape[-1]]
 
 
-@MODELS.register("toy-coarse")
 class CoarseToy(Toy):
     """Answers at a quarter of the resolution, as Lab models may: the mean of each 4×4 block of the source."""
 
@@ -101,7 +97,6 @@ class CoarseToy(Toy):
         return raw.expand(-1, 3, -1, -1)
 
 
-@MODELS.register("toy-constant")
 class ConstantToy(Toy):
     """One colour whatever the source, from a network that claims a wide view."""
 
@@ -118,7 +113,6 @@ class ConstantToy(Toy):
         return raw
 
 
-@MODELS.register("toy-copy")
 class CopyToy(Toy):
     """The source in three channels, brighter by a condition, plus noise by a seed."""
 
@@ -138,7 +132,6 @@ class CopyToy(Toy):
         return raw.expand(-1, 3, -1, -1).clamp(0, 1)
 
 
-@MODELS.register("toy-pool")
 class PoolToy(Toy):
     """Adds the picture's mean: a global layer that tiles cannot share."""
 
@@ -153,6 +146,16 @@ class PoolToy(Toy):
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         return raw.expand(-1, 3, -1, -1) / 2
+
+
+TOYS: dict[str, type[Toy]] = {
+    "toy-batch": BatchToy,
+    "toy-instance": InstanceToy,
+    "toy-coarse": CoarseToy,
+    "toy-constant": ConstantToy,
+    "toy-copy": CopyToy,
+    "toy-pool": PoolToy,
+}
 
 
 def build(name: str, **given: Any) -> Recipe:
