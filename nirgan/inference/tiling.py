@@ -88,8 +88,8 @@ def plan_tiles(height: int, width: int, *, side: int, stride: int, halo: int) ->
         margin = side // _FADED_SHARE
         grid = stride if margin >= stride else 1
         margin -= margin % grid
-    # A quarter of the margin fades, the rest is context, because a tile is worst at its edge: fading over all of it, or
-    # half, leaves 20 or 6 times the difference to the whole picture (a small network, tiles of 2.5 halos).
+    # A quarter of the margin fades, the rest is context, because a tile is worst at its edge: fading over half of it
+    # leaves 6 times the difference to the whole picture (measured on a small network with tiles of 2.5 halos).
     fade = 0 if fits else -(-margin // 4)
     rows, columns = (_spans(size, side, stride, margin, grid, fade) for size in (height, width))
     return Tiles(rows, columns, exact=fits or len(rows) * len(columns) == 1)
