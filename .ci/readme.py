@@ -1,4 +1,4 @@
-"""Run code blocks of the README that follow a marker: `python3 .ci/readme.py NAME` runs those after `<!-- run: NAME -->`."""
+"""Run the README's code blocks: `python3 .ci/readme.py NAME` runs those that follow `<!-- run: NAME -->`."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Registry:
                 old = self._entries[name].build
                 # A module that is executed again under `python -m` or a reload brings the same definition.
                 if (old.__module__, old.__qualname__) != (build.__module__, build.__qualname__):
-                    raise NirganError(f"{self.kind} '{name}' is already registered by {old.__module__}; choose another name")
+                    raise NirganError(f"{self.kind} '{name}' is already registered by {old.__module__}; choose another")
             self._entries[name] = Entry(name, build, paper)
             return build
 
@@ -64,10 +64,8 @@ class Registry:
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=self.group):
             if point.name in found and found[point.name].value != point.value:
-                raise NirganError(
-                    f"{self.kind} '{point.name}' is offered by two packages, {found[point.name].value} and {point.value}; "
-                    "uninstall one"
-                )
+                both = f"{found[point.name].value} and {point.value}"
+                raise NirganError(f"{self.kind} '{point.name}' is offered by two packages, {both}; uninstall one")
             found[point.name] = point
         return found
 
@@ -82,9 +80,9 @@ class Registry:
         if plugin is not None:
             self._load(plugin)
         if name not in self._entries:
-            raise NirganError(
-                f"unknown {self.kind} '{name}'{nearest(name, self.names())} (there are: {', '.join(self.names()) or 'none'})"
-            )
+            names = self.names()
+            there_are = ", ".join(names) or "none"
+            raise NirganError(f"unknown {self.kind} '{name}'{nearest(name, names)} (there are: {there_are})")
         return self._entries[name]
 
     def build(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -101,7 +99,9 @@ class Registry:
         try:
             loaded = plugin.load()
         except (ImportError, AttributeError) as error:
-            raise NirganError(f"{self.kind} '{plugin.name}': the plug-in {plugin.value} does not load ({error})") from error
+            raise NirganError(
+                f"{self.kind} '{plugin.name}': the plug-in {plugin.value} does not load ({error})"
+            ) from error
         entry = self._entries.get(plugin.name)
         if built_in is not None and loaded is not built_in.build:
             raise NirganError(

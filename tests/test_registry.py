@@ -37,7 +37,9 @@ def test_name_is_taken_once(registry: Registry) -> None:
         registry.register("a")(list)
 
 
-def test_plugin_is_listed_without_being_loaded_and_loaded_on_use(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugin_is_listed_without_being_loaded_and_loaded_on_use(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     offer(monkeypatch, EntryPoint("fraction", "fractions:Fraction", "nirgan.parts"))
     assert registry.names() == ["fraction"]
     assert registry.loaded("fraction") is None

@@ -1,4 +1,7 @@
-"""The ``nirgan`` command: one thin module per subcommand, found by walking this package; torch is imported when work starts."""
+"""The ``nirgan`` command: one thin module per subcommand, found by walking this package.
+
+Modules import torch inside their functions, so that ``--help`` is instant.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Turn near-infrared and black-and-white pictures into colour."""
 

@@ -18,7 +18,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Another seed trains another network on other scenes.")] = 0,
     json: Json = False,
 ) -> None:
-    """Train small on built-in scenes, score it, translate a folder, save source | output | target; say what to do next."""
+    """Train small on built-in scenes, score it, translate a folder, compare; say what to do next."""
     from nirgan.reporting.demo import run_demo
 
     result = run_demo(out, model=model, minutes=minutes, pictures=pictures, seed=seed, say=say)
@@ -30,5 +30,5 @@ def command(
     say(f"Look at {result['comparison']}: source | output | target. Next:")
     say(f"  tensorboard --logdir {Path(run).parent}")
     say(f"  nirgan train --model {model} --resume --out {run} --minutes 10     # go on training")
-    say("  nirgan train --model asym-cyclegan --preset small --data YOUR_PAIRS     # nir/ and rgb/ with equal file names")
+    say("  nirgan train --model asym-cyclegan --preset small --data YOUR_PAIRS     # nir/ and rgb/, equal names")
     say(f"  nirgan translate YOUR_NIR_FOLDER --weights {run}")

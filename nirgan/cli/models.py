@@ -8,7 +8,9 @@ import typer
 
 from nirgan.cli.output import Json, emit_json
 
-group = typer.Typer(help="List the models and show one: paper, tasks, pairings, networks, parameters.", no_args_is_help=True)
+group = typer.Typer(
+    help="List the models and show one: paper, tasks, pairings, networks, parameters.", no_args_is_help=True
+)
 
 
 @group.command("list")

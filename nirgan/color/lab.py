@@ -11,12 +11,12 @@ _LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """sRGB (B,3,H,W) in [0, 1] to Lab: L 0…100, a and b about −110…110."""
+    """Convert sRGB (B,3,H,W) in [0, 1] to Lab: L 0…100, a and b about −110…110."""
     return kornia.color.rgb_to_lab(rgb)
 
 
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
-    """Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
+    """Convert Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
     return kornia.color.lab_to_rgb(lab, clip=clip)
 
 

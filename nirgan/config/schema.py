@@ -62,7 +62,7 @@ class Logging(Section):
 
 
 class Augmentation(Section):
-    """Random changes to training pictures. Geometry is shared by a registered pair; photometry touches the source alone."""
+    """Random changes to training pictures: geometry shared by a registered pair, photometry on the source alone."""
 
     flip: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Probability of a horizontal flip."""

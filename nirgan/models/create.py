@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from nirgan.errors import NirganError, nearest
 from nirgan.models.recipe import Recipe, Task
@@ -25,7 +25,7 @@ def recipe_class(name: str) -> type[Recipe]:
     build = MODELS.get(name).build
     if not (inspect.isclass(build) and issubclass(build, Recipe)):
         raise NirganError(f"model '{name}' is not a Recipe class but {build!r}; see nirgan/models/README.md")
-    return cast(type[Recipe], build)
+    return build
 
 
 def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:

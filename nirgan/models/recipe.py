@@ -170,13 +170,13 @@ class Recipe(nn.Module, ABC):
     Attributes:
         paper: Where the method comes from.
         tasks: What it can be trained for.
-        pairings: Kinds of data it accepts.
+        pairings: Kinds of data it accepts; an option may narrow them on the instance.
         fields: Sample fields it needs besides source and target (``caption``, ``boxes``, ``label``, ``previous``).
         presets: Named settings of a run: keys of the run's config, ``options`` among them. ``paper`` is the default,
             ``small`` suits two CPU cores, ``tiny`` is for tests (under a second a step on CPU).
-        translates_with: Module paths below ``networks`` that ``predict`` and ``compose`` use: these go into the weights,
-            with the recipe's own buffers.
-        conditions: What ``predict`` understands besides the source.
+        translates_with: Module paths below ``networks`` that ``predict`` and ``compose`` use: these go into the
+            weights, with the recipe's own buffers.
+        conditions: What ``predict`` understands besides the source; an option may narrow them on the instance.
         quiet: Options that switch the method's random numbers off (dropout, noise, pools), so that runs on different
             numbers of processes can be compared.
         stages: In order. Empty: the recipe is prepared, not trained.
@@ -191,10 +191,10 @@ class Recipe(nn.Module, ABC):
 
     paper: ClassVar[str] = ""
     tasks: ClassVar[tuple[Task, ...]] = ("nir2rgb",)
-    pairings: ClassVar[tuple[str, ...]] = ("registered",)
+    pairings: tuple[str, ...] = ("registered",)
     fields: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    conditions: ClassVar[tuple[Condition, ...]] = ()
+    conditions: tuple[Condition, ...] = ()
     quiet: ClassVar[Mapping[str, Any]] = {}
     translates_with: tuple[str, ...] = ("generator",)
 
@@ -206,7 +206,7 @@ class Recipe(nn.Module, ABC):
     whole_picture: bool = False
     tile: int | None = None
     built_with: dict[str, Any]
-    """Arguments the recipe was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""
+    """Arguments it was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""
 
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,14 +55,13 @@ class RecipeConformance:
         """The recipe at its preset ``tiny``, prepared, with weights from seed 0."""
         config = self.config()
         torch.manual_seed(0)
-        recipe = create_model(
+        return create_model(
             self.model,
             task=config.task,
             source_channels=channels,
             crop=config.crop,
             **{**config.options, **options},
         )
-        return recipe
 
     def batch(self, channels: int = 1) -> dict[str, Any]:
         """One batch of built-in scenes of the preset's batch size and crop."""
@@ -174,7 +172,16 @@ class RecipeConformance:
         if not self.build().stages:
             pytest.skip("prepared, not trained")
         options = {**self.config().options, **recipe_class(self.model).quiet}
-        common = ["--data", str(scenes), "--steps", "3", "--set", f"options={json.dumps(options)}", "--set", "ema.decay=0"]
+        common = [
+            "--data",
+            str(scenes),
+            "--steps",
+            "3",
+            "--set",
+            f"options={json.dumps(options)}",
+            "--set",
+            "ema.decay=0",
+        ]
         command_line(self.config(), tmp_path / "one", [*common, "--set", "accumulate=2"])
         command_line(self.config(), tmp_path / "two", [*common, "--devices", "2"])
         source = self.batch()["source"]
@@ -273,7 +280,7 @@ def predict(recipe: Recipe, source: Tensor) -> Tensor:
     return recipe.compose(source, recipe.predict(source, {}))
 
 
-class SwitchedOff(BaseException):  # noqa: N818  it is no error; and nothing that catches Exception may stop it
+class SwitchedOff(BaseException):
     """Stands for the machine being switched off."""
 
 
@@ -331,5 +338,3 @@ def command_line(config: RunConfig, out: Path, arguments: list[str]) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
-
-

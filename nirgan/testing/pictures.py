@@ -13,7 +13,9 @@ from nirgan.data.sample import Pairing, Sample, collate
 from nirgan.data.synth import render
 
 
-def synthetic_batch(count: int, size: int, *, task: str = "nir2rgb", channels: int = 1, seed: int = 0) -> dict[str, Any]:
+def synthetic_batch(
+    count: int, size: int, *, task: str = "nir2rgb", channels: int = 1, seed: int = 0
+) -> dict[str, Any]:
     """``count`` built-in scenes of ``size`` pixels as a batch of view ``image``.
 
     ``source`` is (count, channels, size, size), the NIR picture repeated over the channels or L*/100; ``target`` is
@@ -27,6 +29,8 @@ def synthetic_batch(count: int, size: int, *, task: str = "nir2rgb", channels: i
         source = lightness(target) if task == "gray2rgb" else nir
         name = f"synthetic/{index:04d}"
         samples.append(
-            Sample(source.expand(channels, -1, -1).clone(), target, Pairing.REGISTERED, name, Path(name), full_scale=1.0)
+            Sample(
+                source.expand(channels, -1, -1).clone(), target, Pairing.REGISTERED, name, Path(name), full_scale=1.0
+            )
         )
     return collate(samples, "image")

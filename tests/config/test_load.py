@@ -33,7 +33,10 @@ def test_later_layers_win_key_by_key() -> None:
     ("values", "message"),
     [
         ({"modle": "pix2pix"}, "unknown key 'modle'; did you mean 'model'"),
-        ({"checkpoint": {"every_stepz": 3}}, "unknown key 'checkpoint.every_stepz'; did you mean 'checkpoint.every_steps'"),
+        (
+            {"checkpoint": {"every_stepz": 3}},
+            "unknown key 'checkpoint.every_stepz'; did you mean 'checkpoint.every_steps'",
+        ),
         ({"checkpoint": 3}, "'checkpoint' is a section"),
         ({"steps": "many"}, "steps is 'many'"),
         ({"steps": 1.5}, "steps is 1.5"),

@@ -55,7 +55,7 @@ class AsymCycleGAN(Recipe):
 
     paper = PAPER
     tasks = ("nir2rgb", "gray2rgb")
-    pairings: ClassVar[tuple[str, ...]] = ("registered", "unregistered", "unpaired")
+    pairings: tuple[str, ...] = ("registered", "unregistered", "unpaired")
     quiet: ClassVar[Mapping[str, Any]] = {"pool_size": 0}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"batch_size": 8, "crop": 128, "epochs": 200.0, "ema": {"decay": 0.0}},
@@ -118,7 +118,7 @@ class AsymCycleGAN(Recipe):
         self._warn_below = 4 if norm == "batch" else 0
         self.stages = (self._stage(),)
         if lambda_paired_l1:
-            self.pairings = ("registered",)  # type: ignore[misc]  # an option narrows what this instance accepts
+            self.pairings = ("registered",)  # an option narrows what this instance accepts
 
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:

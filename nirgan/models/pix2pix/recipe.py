@@ -51,8 +51,8 @@ class Pix2Pix(Recipe):
 
     paper = PAPER
     tasks = ("nir2rgb", "gray2rgb")
-    pairings = ("registered",)
-    conditions: ClassVar[tuple[Condition, ...]] = (
+    pairings: tuple[str, ...] = ("registered",)
+    conditions: tuple[Condition, ...] = (
         Condition(
             "noise_seed", int, None, "Turn dropout on at prediction, drawn from this seed; each seed gives a variant."
         ),
@@ -124,7 +124,7 @@ class Pix2Pix(Recipe):
         self._ab, self._test_mode, self._lambda_l1 = task == "gray2rgb", test_mode, lambda_l1
         self._criterion = gan_criterion(gan)
         if not dropout_blocks:
-            self.conditions = ()  # type: ignore[misc]  # without dropout there is no noise to seed
+            self.conditions = ()  # without dropout there is no noise to seed
 
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
