@@ -121,7 +121,8 @@ class RunConfig(Section):
     batch_size: Annotated[int, Field(ge=1)] = 4
     """Samples per process and micro-batch."""
     accumulate: Annotated[int, Field(ge=1)] = 1
-    """Micro-batches whose gradients are averaged in one step."""
+    """Micro-batches whose gradients are averaged in one step, as so many processes would; where a method has several
+    phases, their forward graphs are held together, so that this is no way to save memory."""
     crop: Annotated[int, Field(ge=8)] = 256
     """Side of the training crop in pixels."""
 

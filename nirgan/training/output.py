@@ -106,7 +106,7 @@ class Output:
             return
         weights, info = weights_of(recipe), self._info_at(state["step"])
         self._checkpoints.save_last(weights, info, dict(state))
-        if self.judge is None:
+        if self.judge is None or math.isnan(self._best.score):  # nothing to choose by
             self._checkpoints.save_best(weights, info)
 
     def _info_at(self, step: int) -> WeightsInfo:

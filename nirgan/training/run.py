@@ -30,7 +30,7 @@ except ImportError:  # Windows
 RUNS = Path("runs")
 CONFIG = "config.yaml"
 _PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
-FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "workers")
+FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "devices", "nodes", "workers")
 """Settings that may be given anew when a run goes on."""
 
 

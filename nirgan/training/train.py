@@ -15,6 +15,7 @@ from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.data.lookup import lookup_table
 from nirgan.data.open import open_data
+from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
 from nirgan.inference.find import find_weights
 from nirgan.models import create_model, recipe_class, recipe_options
@@ -76,7 +77,7 @@ def train(
         out: The run's folder; None makes one under ``runs``, or takes the newest there with ``resume``.
         resume: Go on from the newest checkpoint; where there is none yet, start again in the same folder.
         given: With ``resume``, the settings that the user gave explicitly: they must be those of the run, but for
-            limits, device and workers.
+            limits, devices and workers.
         progress: What people see; None shows a bar on a terminal and lines elsewhere.
 
     Raises:
@@ -174,6 +175,8 @@ class _Assembly:
         scored = evenly_spread(data.pairs("val"), config.validation.images) if config.validation.every_steps else []
         if not scored and config.validation.every_steps:
             logger.info("no validation: the split has no pairs for it, so the best checkpoint is the last")
+        if scored and data.pairing != Pairing.REGISTERED:
+            logger.info("scores compare pixels, and these pairs are not registered: trust their trend alone")
         shown_records = {
             split: evenly_spread(data.pairs(split) or data.sources(split), config.logging.samples)
             for split in ("val", "train")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from nirgan.data.index import Data, Record
 from nirgan.data.sample import Sample
@@ -58,11 +59,17 @@ class Validator:
         self.failed: list[str] = []
 
     def scores(self) -> dict[str, float]:
-        """Mean by metric; infinite PSNR (equal pictures) is left out, and so is a file that cannot be read."""
+        """Mean by metric.
+
+        Left out are infinite PSNR (equal pictures), files that cannot be read, and pairs of two sizes (which only
+        unregistered ones may be).
+        """
         own = {}
         for index in range(self._runtime.rank, len(self._records), self._runtime.world):
             try:
-                own[index] = self._score(self._data.sample(self._records[index]))
+                sample = self._data.sample(self._records[index])
+                if sample.target is not None and sample.target.shape[1:] == sample.source.shape[1:]:
+                    own[index] = self._score(sample, sample.target)
             except NirganError as error:
                 if str(error) not in self.failed:
                     self.failed.append(str(error))
@@ -72,9 +79,8 @@ class Validator:
             rows.update(found)
         return mean_scores([rows[index] for index in sorted(rows)])
 
-    def _score(self, sample: Sample) -> dict[str, float]:
-        assert sample.target is not None
-        return score_picture(translate_source(self._recipe, sample.source, sample.extras).cpu(), sample.target)
+    def _score(self, sample: Sample, target: Tensor) -> dict[str, float]:
+        return score_picture(translate_source(self._recipe, sample.source, sample.extras).cpu(), target)
 
 
 class SampleGrids:

@@ -158,3 +158,17 @@ def test_compiled_networks_keep_their_names_and_train(runtime: Runtime, monkeypa
     )
     assert compiled == ["Sequential", "Sequential"]
     assert list(recipe.state_dict()) == names
+
+
+def test_another_number_of_processes_goes_on_with_a_sentence(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer, _ = build(ToyGan(), runtime, steps=2)
+    trainer.run()
+    state = trainer.state_dict()
+    state["processes"] = state["processes"] * 3
+    again, _ = build(ToyGan(), runtime, steps=4)
+    again.load_state_dict(state)
+    assert "interrupted with 3 processes and goes on with 1" in caplog.text
+    again.run()
+    assert again.step == 4

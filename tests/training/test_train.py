@@ -49,6 +49,11 @@ class ToyUnpaired(ToyGan):
     pairings = ("unpaired",)
 
 
+@MODELS.register("toy-any")
+class ToyAny(ToyGan):
+    pairings = ("registered", "unregistered", "unpaired")
+
+
 @MODELS.register("toy-caption")
 class ToyCaption(ToyGan):
     fields = ("caption",)
@@ -294,3 +299,15 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
     assert result.steps == 10
     assert len(result.failed) == 1
     assert "03.png" in result.failed[0]
+
+
+def test_pairs_of_two_sizes_are_not_scored_and_no_failure(tmp_path: Path) -> None:
+    import shutil
+
+    pairs, larger = write_pairs(tmp_path / "pairs"), write_pairs(tmp_path / "larger", side=30)
+    shutil.rmtree(pairs / "rgb")
+    shutil.move(larger / "rgb", pairs / "rgb")
+    config = toy_config(pairs, model="toy-any", pairing="unregistered")
+    result = train(config, out=tmp_path / "run", progress=Silent())
+    assert (result.steps, result.failed, result.val) == (10, [], {})
+    assert read_weights(tmp_path / "run" / "checkpoints" / "best" / "weights.safetensors")[0].step == 10
