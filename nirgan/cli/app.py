@@ -10,7 +10,7 @@ import logging
 import os
 import pkgutil
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -63,13 +63,36 @@ def main() -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version otherwise
     _add_commands()
     try:
-        app()
+        code = app(standalone_mode=False)
     except NirganError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        _end(str(error))
+    except typer.Abort:
+        sys.exit(130)
     except BrokenPipeError:  # `nirgan … | head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        _end(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:
+        _usage(error)
+        raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(2)
+
+
+def _usage(error: Exception) -> None:
+    """End with the one line of an error in the command line itself; return for any other error."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+    if hasattr(error, "format_message"):
+        context = getattr(error, "ctx", None)
+        see = f" (see {context.command_path} --help)" if context is not None else ""
+        _end(f"{error.format_message().rstrip('.')}{see}")
 
 
 if __name__ == "__main__":

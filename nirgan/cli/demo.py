@@ -13,6 +13,7 @@ from nirgan.cli.output import Json, emit_json, say
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes; must not exist.")] = Path("demo"),
     model: Annotated[str, typer.Option(help="As in `nirgan models list`.")] = "pix2pix",
+    preset: Annotated[str, typer.Option(help="Of the model; small suits two CPU cores.")] = "small",
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train.")] = 3.0,
     pictures: Annotated[int, typer.Option(min=1, max=99, help="New scenes to translate.")] = 6,
     seed: Annotated[int, typer.Option(help="Another seed trains another network on other scenes.")] = 0,
@@ -21,7 +22,7 @@ def command(
     """Train small on built-in scenes, score it, translate a folder, compare; say what to do next."""
     from nirgan.reporting.demo import run_demo
 
-    result = run_demo(out, model=model, minutes=minutes, pictures=pictures, seed=seed, say=say)
+    result = run_demo(out, model=model, preset=preset, minutes=minutes, pictures=pictures, seed=seed, say=say)
     if json:
         emit_json(result)
         return

@@ -13,12 +13,12 @@ _NOT_DECLARED = {1.0, 255.0, 65535.0}
 """Full scales that follow from a file's dtype."""
 
 
-def check_data(name: str, recipe: type[Recipe], data: Data) -> None:
+def check_data(name: str, recipe: Recipe, data: Data) -> None:
     """Refuse data that a recipe cannot take.
 
     Args:
         name: The recipe's.
-        recipe: Its class.
+        recipe: Built with its options, which may narrow what it accepts.
         data: With a training split.
 
     Raises:

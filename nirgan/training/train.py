@@ -125,6 +125,7 @@ class _Assembly:
         runtime = self.runtime
         data = open_training_data(self.config, folder)
         recipe = build_recipe(self.config, data)
+        check_data(self.config.model, recipe, data)
         if self.run is not None:
             self.run.hold()
         runtime.launch()  # what can be refused was refused by now, once
@@ -252,7 +253,7 @@ class _Assembly:
 
 
 def open_training_data(config: RunConfig, folder: Path | None) -> Data:
-    """Open a run's data, say what was recognised, and refuse what the recipe cannot take.
+    """Open a run's data and say what was recognised.
 
     Args:
         config: The run's.
@@ -276,7 +277,6 @@ def open_training_data(config: RunConfig, folder: Path | None) -> Data:
     for words in (*data.layouts, *(str(problem) for problem in data.problems), data.warn_if_split_made):
         if words:
             logger.info("%s", words)
-    check_data(config.model, recipe_class(config.model), data)
     return data
 
 

@@ -28,10 +28,6 @@ def test_help_names_every_command() -> None:
         assert name in result.stdout
 
 
-def test_unknown_command_exits_with_2() -> None:
-    assert nirgan("trian").returncode == 2
-
-
 def test_models_list_is_one_json_object() -> None:
     result = nirgan("models", "list", "--json")
     rows = {row["name"]: row for row in json.loads(result.stdout)["models"]}
@@ -54,3 +50,27 @@ def test_an_unknown_model_is_one_line_without_traceback() -> None:
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1
     assert "did you mean 'pix2pix'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "No such command 'trian'"),
+        (["train", "--stepz", "3"], "--stepz"),
+        (["train", "--steps", "many"], "--steps"),
+        (["models", "show"], "NAME"),
+    ],
+)
+def test_wrong_use_is_one_line_that_points_to_help(arguments: list[str], words: str) -> None:
+    result = nirgan(*arguments)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert words in result.stderr
+    assert "--help" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["models"], ["data"], ["translate"]])
+def test_nothing_given_shows_the_help(arguments: list[str]) -> None:
+    result = nirgan(*arguments)
+    assert result.returncode == 2
+    assert "Usage: nirgan" in result.stdout + result.stderr
