@@ -1,7 +1,7 @@
 """Parts by name: generators, discriminators, losses, models and datasets.
 
 Built-ins register themselves when their module is imported; the modules are found by walking the registry's package,
-so a new file is enough. Another installed package adds a part through an entry point of the group ``nirgan.<kind>s``;
+so a new file is enough. Another installed package adds a part through an entry point of the group ``nirgan.<kinds>`` (``nirgan.models``, ``nirgan.losses``);
 listing names it without loading it.
 """
 
@@ -38,7 +38,7 @@ class Registry:
     @property
     def group(self) -> str:
         """Entry-point group in which other packages offer parts of this kind."""
-        return f"nirgan.{self.kind}s"
+        return f"nirgan.{self.kind}{'es' if self.kind.endswith('s') else 's'}"
 
     def register(self, name: str, *, paper: str = "") -> Callable[[Any], Any]:
         """Decorate a function or class so that it can be built by ``name``; a name that is taken is an error."""

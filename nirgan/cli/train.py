@@ -48,6 +48,7 @@ def command(
     full_scale: Annotated[
         float | None, typer.Option(help="Stored value that means white, as 4095 for 12 bits.")
     ] = None,
+    band: Annotated[int | None, typer.Option(min=1, help="Band of multi-band sources, from 1.")] = None,
     init_from: Annotated[str | None, typer.Option(help="Weights to start from, of the same model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run, or with --out.")] = False,
     json: Json = False,
@@ -56,7 +57,7 @@ def command(
 
     Ctrl-C finishes the step and saves; --resume goes on as if nothing had happened.
     """
-    started = int(os.environ.get("LOCAL_RANK", "0")) > 0
+    started = int(os.environ.get("LOCAL_RANK", "0")) > 0  # without importing torch for it
     if started:  # by the first process of this run, which speaks for all
         logging.getLogger().setLevel(logging.ERROR)
 
@@ -83,12 +84,11 @@ def command(
         "workers": workers,
         "seed": seed,
         "full_scale": full_scale,
+        "band": band,
         "init_from": init_from,
     }
-    file = read_yaml(config) if config is not None else {}
-    given = merge(
-        _limits_apart(file, flags), parse_overrides(set_ or []), {k: v for k, v in flags.items() if v is not None}
-    )
+    overrides = merge(parse_overrides(set_ or []), {key: value for key, value in flags.items() if value is not None})
+    given = merge(_limits_apart(read_yaml(config) if config is not None else {}, overrides), overrides)
     new = None if resume and _is_run(out) else resolve_config(given, where=str(config or "settings"))
     result = train(new, out=out, resume=resume, given=given)
     if started:
@@ -96,10 +96,10 @@ def command(
     _report(result, json=json)
 
 
-def _limits_apart(file: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
-    """A file's settings without its limit where a flag gives another."""
+def _limits_apart(file: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A file's settings without its limit where an override gives another."""
     limits = ("steps", "epochs", "minutes")
-    if all(flags[limit] is None for limit in limits):
+    if all(overrides.get(limit) is None for limit in limits):
         return file
     return {key: value for key, value in file.items() if key not in limits}
 

@@ -13,6 +13,9 @@ from nirgan.config.schema import RunConfig
 from nirgan.errors import NirganError, nearest
 
 
+LIMITS = ("steps", "epochs", "minutes")
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a run file: plain YAML only (tags that would construct objects are refused).
 
@@ -80,21 +83,18 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
     from nirgan.models.create import check_options, recipe_class
 
     check_keys(given, RunConfig, where)
-    name = given.get("model", RunConfig.model_fields["model"].default)
+    name, preset_name = (given.get(key, RunConfig.model_fields[key].default) for key in ("model", "preset"))
+    if not isinstance(name, str) or not isinstance(preset_name, str):
+        raise NirganError(f"{where}: model and preset are names, not {name!r} and {preset_name!r}")
     recipe = recipe_class(name)
-    preset_name = given.get("preset", "paper")
     if preset_name not in recipe.presets:
         raise NirganError(
             f"{name} has no preset '{preset_name}'{nearest(str(preset_name), recipe.presets)} "
             f"(it has: {', '.join(recipe.presets)})"
         )
     preset = dict(recipe.presets[preset_name])
-    limits = ("steps", "epochs", "minutes")
-    given_limits = [limit for limit in limits if given.get(limit) is not None]
-    if len(given_limits) > 1:
-        raise NirganError(f"{where}: give one of steps, epochs and minutes, not {' and '.join(given_limits)}")
-    if given_limits:
-        preset = {key: value for key, value in preset.items() if key not in limits}
+    if check_limits(given, where):
+        preset = {key: value for key, value in preset.items() if key not in LIMITS}
     config = check(merge(preset, {"model": name, "preset": preset_name}, given), where)
     check_options(name, recipe, config.options)
     if config.task is None:
@@ -104,11 +104,19 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
     return config
 
 
+def check_limits(given: Mapping[str, Any], where: str) -> bool:
+    """Whether a limit is given; raises NirganError if more than one is."""
+    limits = [limit for limit in LIMITS if given.get(limit) is not None]
+    if len(limits) > 1:
+        raise NirganError(f"{where}: give one of steps, epochs and minutes, not {' and '.join(limits)}")
+    return bool(limits)
+
+
 def check(values: Mapping[str, Any], where: str) -> RunConfig:
     """Validate complete settings, as from a run's ``config.yaml``; errors name the key."""
     check_keys(values, RunConfig, where)
     try:
-        return RunConfig.model_validate(_floats(values))
+        return RunConfig.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -142,7 +150,3 @@ def _number(value: Any) -> Any:
         except ValueError:
             return value
     return value
-
-
-def _floats(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _floats(value) if isinstance(value, Mapping) else value for key, value in values.items()}

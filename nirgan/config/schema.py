@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _as_word(value: Any) -> Any:
+    # YAML reads 32 as a number.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Section(BaseModel):
     """A part of the settings: unknown keys and wrong types are errors, values are never converted silently."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=False, allow_inf_nan=False)
 
 
 class OptimiserOverride(Section):
@@ -126,7 +131,7 @@ class RunConfig(Section):
     crop: Annotated[int, Field(ge=8)] = 256
     """Side of the training crop in pixels."""
 
-    precision: Literal["32", "bf16", "16"] = "32"
+    precision: Annotated[Literal["32", "bf16", "16"], BeforeValidator(_as_word)] = "32"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: Annotated[int, Field(ge=1)] = 1
     nodes: Annotated[int, Field(ge=1)] = 1

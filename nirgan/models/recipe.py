@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from nirgan.data.sample import Sample
-from nirgan.errors import NirganError
+from nirgan.errors import NirganError, nearest
 
 Task = Literal["nir2rgb", "gray2rgb"]
 Views = dict[str, Any]
@@ -249,8 +249,6 @@ class Recipe(nn.Module, ABC):
         try:
             return self.networks.get_submodule(path)
         except AttributeError:
-            from nirgan.errors import nearest
-
             paths = [name for name, _ in self.networks.named_modules() if name]
             raise NirganError(f"{type(self).__name__} has no network '{path}'{nearest(path, paths)}") from None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch import Tensor
 from nirgan import __version__
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
-from nirgan.models.create import create_model
+from nirgan.models.create import check_options, create_model, recipe_class
 from nirgan.models.recipe import Recipe
 
 FORMAT = "nirgan-weights-1"
@@ -45,13 +45,13 @@ class WeightsInfo(BaseModel):
     format: str = FORMAT
     model: str
     task: str
-    source_channels: int = 1
-    crop: int = 256
+    source_channels: int = Field(default=1, ge=1, le=4096)
+    crop: int = Field(default=256, ge=1, le=65536)
     options: dict[str, Any] = {}
     full_scale: float | None = None
     band: int | None = None
     lookup: list[list[float]] | None = None
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[Literal[0], Literal[1]] = (0, 1)
     step: int = 0
     nirgan: str = __version__
 
@@ -85,6 +85,7 @@ def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
     """
     info, tensors = read_weights(path)
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in info.options.items()}
+    check_options(info.model, recipe_class(info.model), options)
     recipe = create_model(
         info.model,
         task=info.task,  # type: ignore[arg-type]  # create_model checks it

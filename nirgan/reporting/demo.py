@@ -61,7 +61,8 @@ def run_demo(
     given = {"model": model, "preset": preset, "minutes": minutes, "seed": seed, **SETTINGS}
     trained = train(resolve_config(given), out=run)
     if trained.signal is not None:
-        raise KeyboardInterrupt  # the run can be resumed; the rest waits for it
+        say(f"go on with: nirgan train --resume --out {run}")
+        raise SystemExit(128 + trained.signal)
     say("2/4 scoring it on scenes it never saw")
     summary, _ = score_weights(str(run), [], "test")
     say("3/4 translating a folder of new scenes")

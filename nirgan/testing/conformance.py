@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,23 +15,29 @@ import torch
 from torch import Tensor
 
 from nirgan.config import RunConfig, resolve_config
+from nirgan.data.sample import Sample, collate
 from nirgan.models import create_model, recipe_class
-from nirgan.models.recipe import At, Recipe, Stage
+from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Stage
 from nirgan.models.weights import load_recipe, read_weights
-from nirgan.testing.pictures import synthetic_batch
+from nirgan.testing.pictures import synthetic_samples
+from nirgan.training import train
+from nirgan.training.runtime import Runtime
+from nirgan.training.step import PhaseUpdate, Step
+from nirgan.training.train import method_of
 
 FIT_TERMS = ("l1", "l2", "reconstruction", "cycle", "class")
 """A term whose name begins with one of these measures how well the recipe fits its pictures, and must fall."""
 
 
-def conformance(model: str, *, task: str | None = None) -> type:
+def conformance(model: str, *, task: str | None = None, extras: Mapping[str, Any] | None = None) -> type:
     """A class of tests for the recipe called ``model``; give it a name that begins with ``Test``.
 
     Args:
         model: As registered; two-process tests find it by name in new processes, through its entry point.
         task: None takes the recipe's first.
+        extras: Values of the sample fields that the recipe needs (``caption``, ``boxes`` …), the same for every sample.
     """
-    settings = {"model": model, "task": task}
+    settings = {"model": model, "task": task, "extras": dict(extras or {})}
     return type(f"Test_{model.replace('-', '_')}", (RecipeConformance,), settings)
 
 
@@ -40,6 +47,7 @@ class RecipeConformance:
     __test__ = False
     model: ClassVar[str]
     task: ClassVar[str | None] = None
+    extras: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
         cls.__test__ = True
@@ -55,18 +63,30 @@ class RecipeConformance:
         """The recipe at its preset ``tiny``, prepared, with weights from seed 0."""
         config = self.config()
         torch.manual_seed(0)
-        return create_model(
+        recipe = create_model(
             self.model,
             task=config.task,
             source_channels=channels,
             crop=config.crop,
             **{**config.options, **options},
         )
+        recipe.prepare(self.samples(channels))
+        return recipe
+
+    def samples(self, channels: int = 1) -> list[Sample]:
+        """Built-in scenes of the preset's crop, as many as its batch holds."""
+        config = self.config()
+        task = config.task or "nir2rgb"
+        return synthetic_samples(config.batch_size, config.crop, task=task, channels=channels, extras=self.extras)
 
     def batch(self, channels: int = 1) -> dict[str, Any]:
-        """One batch of built-in scenes of the preset's batch size and crop."""
-        config = self.config()
-        return synthetic_batch(config.batch_size, config.crop, task=config.task or "nir2rgb", channels=channels)
+        """The samples as one batch."""
+        return collate(self.samples(channels), "image")
+
+    def run_steps(self, recipe: Recipe, steps: int, **options: Any) -> Recorded:
+        """Train on one batch with the preset's own optimisers."""
+        optimiser = method_of(self.config()).optimiser
+        return run_steps(recipe, self.batch(recipe.built_with["source_channels"]), steps, optimiser, **options)
 
     @pytest.fixture(scope="class")
     def scenes(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -79,8 +99,6 @@ class RecipeConformance:
 
     def train(self, scenes: Path, out: Path, *, resume: bool = False, **changes: Any) -> dict[str, Tensor]:
         """Train on ``scenes``; returns the weights of the last checkpoint."""
-        from nirgan.training import train
-
         quick = {"validation": {"every_steps": 0}, "logging": {"samples_every_steps": 0, "every_steps": 1}}
         train(self.config(data=[str(scenes)], **quick, **changes), out=out, resume=resume)
         return read_weights(out / "checkpoints" / "last" / "weights.safetensors")[1]
@@ -113,14 +131,14 @@ class RecipeConformance:
         if self.config().task == "gray2rgb":
             pytest.skip("grey has one channel")
         recipe = self.build(channels=4)
-        run_steps(recipe, self.batch(channels=4), 1)
+        self.run_steps(recipe, 1)
 
     # --- training ---------------------------------------------------------------------------------------------------
 
     def test_trains_exactly_what_its_phases_name(self) -> None:
         recipe = self.build()
         for stage in recipe.stages:
-            recorded = run_steps(recipe, self.batch(), 2, stage=stage).gradients
+            recorded = self.run_steps(recipe, 2, stage=stage).gradients
             for phase in stage.phases:
                 expected = {
                     f"{path}.{name}" for path in phase.trains for name, _ in recipe.network(path).named_parameters()
@@ -133,7 +151,7 @@ class RecipeConformance:
             f"networks.{path}." for stage in recipe.stages for phase in stage.phases for path in phase.trains
         )
         frozen = {n: p.detach().clone() for n, p in recipe.named_parameters() if not n.startswith(trained)}
-        run_steps(recipe, self.batch(), 2)
+        self.run_steps(recipe, 2)
         for name, before in frozen.items():
             assert torch.equal(before, recipe.get_parameter(name)), name
 
@@ -141,9 +159,8 @@ class RecipeConformance:
         recipe = self.build()
         if not recipe.stages:
             pytest.skip("prepared, not trained")
-        batch = self.batch()
         for stage in recipe.stages:
-            history = run_steps(recipe, batch, 40, stage=stage).losses
+            history = self.run_steps(recipe, 40, stage=stage).losses
             fits = [name for name in history[0] if name.split("/")[1].startswith(FIT_TERMS)]
             assert fits, f"no term of stage '{stage.name}' begins with one of {FIT_TERMS}: name one so"
             assert all(torch.isfinite(value) for losses in history for value in losses.values())
@@ -165,7 +182,7 @@ class RecipeConformance:
         assert_equal_states(tmp_path / "unbroken", stopped)
 
     def test_trains_in_bf16(self) -> None:
-        recorded = run_steps(self.build(), self.batch(), 2, precision="bf16")
+        recorded = self.run_steps(self.build(), 2, precision="bf16")
         assert all(torch.isfinite(value) for losses in recorded.losses for value in losses.values())
 
     def test_two_processes_equal_one(self, scenes: Path, tmp_path: Path) -> None:
@@ -236,12 +253,15 @@ class Recorded:
 
 
 def run_steps(
-    recipe: Recipe, batch: dict[str, Any], steps: int, *, stage: Stage | None = None, precision: str = "32"
+    recipe: Recipe,
+    batch: dict[str, Any],
+    steps: int,
+    optimiser: Callable[[Phase], Optimiser],
+    *,
+    stage: Stage | None = None,
+    precision: str = "32",
 ) -> Recorded:
     """Train a recipe on one batch, over and over, with the trainer's own step."""
-    from nirgan.training.runtime import Runtime
-    from nirgan.training.step import PhaseUpdate, Step
-
     recorded = Recorded()
     if not recipe.stages:
         return recorded
@@ -250,7 +270,7 @@ def run_steps(
     recipe.train()
     for path in stage.eval_mode:
         recipe.network(path).eval()
-    updates = [PhaseUpdate(recipe, phase, phase.optimiser, runtime) for phase in stage.phases]
+    updates = [PhaseUpdate(recipe, phase, optimiser(phase), runtime) for phase in stage.phases]
     for update in updates:
         _watch(update, recipe, recorded)
     step = Step(recipe, updates, runtime)
@@ -292,8 +312,6 @@ class switched_off_after:  # noqa: N801  reads as a context: `with switched_off_
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> None:
-        from nirgan.training.step import Step
-
         original, limit = Step.run, self._steps
 
         def run(step: Step, batches: Any, at: At, **arguments: Any) -> Any:

@@ -53,9 +53,20 @@ class Checkpoints:
         save_weights(self.folder / "best" / WEIGHTS, weights, info)
 
     def settle(self) -> Path | None:
-        """Finish what an interrupted save left undone; returns ``last``, or None if there is no complete checkpoint."""
+        """Finish what an interrupted save left undone; returns ``last``, or None if nothing was saved yet.
+
+        Raises:
+            NirganError: if what was saved cannot be read.
+        """
         found = {folder: step for folder in (self._new, self.last, self._old) if (step := _complete_step(folder)) >= 0}
         if not found:
+            # Only `last.new` can be half written; anything else that does not read is damaged, and not to be replaced.
+            for folder in (self.last, self._old):
+                if (folder / WEIGHTS).exists() or (folder / STATE).exists():
+                    raise NirganError(
+                        f"{folder}: cannot be read, and no other checkpoint of the run is whole; repair it, or move it "
+                        "away to start again"
+                    )
             return None
         newest = max(found, key=lambda folder: found[folder])
         if newest == self._old:  # what is under the other names is broken

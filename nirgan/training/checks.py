@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nirgan.data.index import Data, Record
 from nirgan.data.sample import Sample
-from nirgan.errors import NirganError
+from nirgan.errors import NirganError, nearest
 from nirgan.models.recipe import Recipe
 from nirgan.registry import MODELS
 from nirgan.training.validate import evenly_spread
@@ -41,6 +43,15 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
             f"{name} needs {' and '.join(missing)} with every picture, and {'; '.join(data.layouts)} has none: "
             "add it to the data (`nirgan data list` shows the layouts), or choose another --model"
         )
+
+
+def check_phases(recipe: Recipe, names: Iterable[str]) -> None:
+    """Refuse settings for a phase that the recipe does not have; the nearest one is named."""
+    known = list(dict.fromkeys(phase.name for stage in recipe.stages for phase in stage.phases))
+    for name in names:
+        if name not in known:
+            there_are = ", ".join(known) or "none"
+            raise NirganError(f"unknown phase 'phases.{name}'{nearest(name, known)} (there are: {there_are})")
 
 
 def declared_full_scale(data: Data) -> float | None:

@@ -10,8 +10,8 @@ from typing import Any
 from nirgan.errors import NirganError
 from nirgan.models.recipe import Stage
 
-MEASURED_STEPS = 30
-"""Steps after which the speed is known well enough to plan by it."""
+MEASURED_STEPS = 29
+"""Steps after which the speed is known well enough to plan by it; with the first, which is not measured, 30."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Horizon:
         return f"trains for {self.total} steps" + (f" ({self.limits.epochs:g} epochs)" if self.limits.epochs else "")
 
     def due(self, measured: int, seconds: float) -> bool:
-        """Whether minutes can be turned into steps: after 30 measured steps, or earlier when the time is up."""
+        """Whether minutes can be turned into steps: after 30 steps, or earlier when the time is up."""
         if self.total is not None or self.limits.minutes is None or measured == 0:
             return False
         return measured >= MEASURED_STEPS or seconds >= self.limits.minutes * 60
@@ -70,10 +70,16 @@ class Horizon:
 
     def state_dict(self) -> dict[str, Any]:
         """What was chosen; plain numbers."""
-        return {"total": self.total or 0, "chosen_from": self.chosen_from or 0.0}
+        return {
+            "total": self.total or 0,
+            "chosen_from": self.chosen_from or 0.0,
+            "epochs": self.limits.epochs or 0.0,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any], *, step: int, seconds: float) -> None:
         """Keep what an interrupted run chose, unless it is now asked for other minutes: those count the time so far."""
+        if self.limits.epochs and state["epochs"] == self.limits.epochs:
+            self.total = state["total"]  # as planned, also where another process count makes other epochs
         if self.limits.minutes is None:
             return
         if state["chosen_from"] == self.limits.minutes:

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import torch
 
-from nirgan.config import RunConfig, check, dump, merge, read_yaml
+from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 
@@ -29,6 +29,7 @@ except ImportError:  # Windows
 
 RUNS = Path("runs")
 CONFIG = "config.yaml"
+LOCK = ".lock"
 _PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
 FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "devices", "nodes", "workers")
 """Settings that may be given anew when a run goes on."""
@@ -55,9 +56,13 @@ def folder_to_resume(out: Path | None) -> Path:
     """The folder of the run to go on with: ``out``, else the newest under ``runs``.
 
     Raises:
-        NirganError: if there is none under ``runs``.
+        NirganError: if there is none under ``runs``, or ``out`` holds something else.
     """
     if out is not None:
+        # A folder with nothing but its lock is a run that was killed before its settings were written.
+        started = out.is_dir() and not any(path.name != LOCK for path in out.iterdir())
+        if not (out / CONFIG).is_file() and not started:
+            raise NirganError(f"{out}: no run to resume there; start one without --resume")
         return out
     runs = [path.parent for path in RUNS.glob(f"*/{CONFIG}")]
     if not runs:
@@ -75,6 +80,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> RunConfig:
     Raises:
         NirganError: if one that may not change differs; it is named with both values.
     """
+    check_limits(given, "settings")
     path = folder / CONFIG
     stored = check(read_yaml(path), str(path)).model_dump()
     checked = check(merge(stored, {"steps": None, "epochs": None, "minutes": None}, given), "settings").model_dump()
@@ -108,7 +114,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("a+", encoding="utf-8")
+            lock = (self.path / LOCK).open("a+", encoding="utf-8")
         except OSError as error:
             raise NirganError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from None
         if fcntl is not None:

@@ -7,7 +7,6 @@ trainer averages each phase's gradients itself (see ``nirgan.training.step``).
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NoReturn, TypeVar
@@ -207,11 +206,6 @@ class Runtime:
         if self.world > 1 and dist.is_initialized():
             dist.barrier(group=self._control)
             dist.destroy_process_group()
-
-
-def is_started_process() -> bool:
-    """Whether another process of the run started this one; asked before anything is imported or printed."""
-    return int(os.environ.get("LOCAL_RANK", 0)) > 0
 
 
 def _one_line(error: Exception) -> str:

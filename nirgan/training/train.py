@@ -20,12 +20,12 @@ from nirgan.errors import NirganError
 from nirgan.inference.find import find_weights
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
-from nirgan.models.weights import WeightsInfo, fill, read_weights
+from nirgan.models.weights import WeightsInfo, fill, read_info, read_weights
 from nirgan.monitoring.log import RunLog
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
 from nirgan.training.batches import TrainingBatches
 from nirgan.training.checkpoint import Checkpoints, read_state
-from nirgan.training.checks import check_data, declared_full_scale
+from nirgan.training.checks import check_data, check_phases, declared_full_scale
 from nirgan.training.limits import Horizon, Limits
 from nirgan.training.optim import override
 from nirgan.training.output import Best, Output
@@ -126,6 +126,12 @@ class _Assembly:
         data = open_training_data(self.config, folder)
         recipe = build_recipe(self.config, data)
         check_data(self.config.model, recipe, data)
+        check_phases(recipe, self.config.phases)
+        batches = TrainingBatches(data, self.config, runtime) if recipe.stages else None  # refuses sizes
+        if self.config.init_from is not None:
+            check_source(self.config)
+        if self.config.sync_batch_norm and runtime.device.type != "cuda":
+            raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
         if self.run is not None:
             self.run.hold()
         runtime.launch()  # what can be refused was refused by now, once
@@ -139,14 +145,14 @@ class _Assembly:
             torch.set_num_threads(state["threads"])
             load_recipe_state(recipe, state["recipe"])
         if self.config.sync_batch_norm:
-            synchronise_batch_norm(recipe, runtime)
+            nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)
         recipe.to(runtime.device)
         recipe.to(memory_format=runtime.memory_format)  # type: ignore[call-overload]  # a torch overload without a stub
         if self.run is not None:
             self._write_settings(self.run, data)
         output = self._output(recipe, data, checkpoints, state)
-        if recipe.stages:
-            result = self._train_stages(recipe, data, output, state, progress)
+        if batches is not None:
+            result = self._train_stages(recipe, batches, output, state, progress)
         else:
             result = self._save_prepared(recipe, output)
         runtime.finish()
@@ -203,10 +209,14 @@ class _Assembly:
         )
 
     def _train_stages(
-        self, recipe: Recipe, data: Data, output: Output, state: Mapping[str, Any] | None, progress: Progress
+        self,
+        recipe: Recipe,
+        batches: TrainingBatches,
+        output: Output,
+        state: Mapping[str, Any] | None,
+        progress: Progress,
     ) -> TrainResult:
         config = self.config
-        batches = TrainingBatches(data, config, self.runtime)
         limits = Limits(config.steps, config.epochs, config.minutes)
         trainer = Trainer(
             recipe,
@@ -229,10 +239,8 @@ class _Assembly:
             logger.info("goes on after step %d", trainer.step)
         logger.info("%s", trainer.horizon.words)
         trainer.run()
-        unreadable = [*trainer.failed, *(output.judge.failed if output.judge else ())]
-        failed = list(dict.fromkeys(words for some in self.runtime.gather(unreadable) for words in some))
         return self._result(
-            output, trainer.step, trainer.clock.seconds, trainer.pace.images_per_s(), failed, trainer.signal
+            output, trainer.step, trainer.clock.seconds, trainer.pace.images_per_s(), trainer.failed, trainer.signal
         )
 
     def _save_prepared(self, recipe: Recipe, output: Output) -> TrainResult:
@@ -249,6 +257,8 @@ class _Assembly:
         self, output: Output, steps: int, seconds: float, speed: float, failed: list[str], signal: int | None
     ) -> TrainResult:
         path = self.runtime.broadcast(self.run.path if self.run is not None else Path())
+        unreadable = [*failed, *(output.judge.failed if output.judge else ())]
+        failed = list(dict.fromkeys(words for some in self.runtime.gather(unreadable) for words in some))
         return TrainResult(path, steps, seconds, speed, dict(output.scores), failed, signal)
 
 
@@ -297,19 +307,40 @@ def newest_state(checkpoints: Checkpoints) -> dict[str, Any] | None:
     return None if last is None else read_state(last)
 
 
-def take_over(recipe: Recipe, config: RunConfig) -> None:
-    """Start from the weights that ``init_from`` names.
+def check_source(config: RunConfig) -> Path:
+    """The weights that ``init_from`` names.
 
     Raises:
         NirganError: if there are none, or they are another model's.
     """
     path = find_weights(config.init_from)
-    info, tensors = read_weights(path)
+    info = read_info(path)
     if info.model != config.model:
         raise NirganError(
             f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
         )
-    fill(recipe, tensors, path)
+    return path
+
+
+def take_over(recipe: Recipe, config: RunConfig) -> None:
+    """Start from the weights that ``init_from`` names.
+
+    Raises:
+        NirganError: if there are none, or they do not fit; options that differ are named.
+    """
+    path = check_source(config)
+    info, tensors = read_weights(path)
+    try:
+        fill(recipe, tensors, path)
+    except NirganError as error:
+        had = {**info.options, "source_channels": info.source_channels}
+        other = [
+            f"{name}={value}"
+            for name, value in had.items()
+            if recipe.built_with.get(name, value) != value or name not in recipe.built_with
+        ]
+        hint = f"; they were trained with {', '.join(other)}: give the same --preset or --set options" if other else ""
+        raise NirganError(f"{error}{hint}") from None
     logger.info("starts from %s (%s, step %d)", path, info.model, info.step)
 
 
@@ -329,14 +360,3 @@ def method_of(config: RunConfig) -> Method:
         compile=config.compile,
         seed=config.seed,
     )
-
-
-def synchronise_batch_norm(recipe: Recipe, runtime: Runtime) -> None:
-    """Let batch norms take their statistics over all processes.
-
-    Raises:
-        NirganError: on a device that has no such layer.
-    """
-    if runtime.device.type != "cuda":
-        raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
-    nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)

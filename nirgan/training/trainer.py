@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nirgan.errors import NirganError
 from nirgan.models.recipe import At, Recipe
 from nirgan.monitoring.progress import Progress
 from nirgan.training.clock import Clock, Pace
@@ -203,8 +204,10 @@ class Trainer:
                 f"batch normalisation has one value per channel with {len(batches[0]['source'])} pictures a batch at "
                 "this crop: use a larger --batch-size or --crop"
             )
-        except torch.OutOfMemoryError:
-            self.runtime.fail("the device's memory is full: use a smaller --batch-size or --crop, or --precision bf16")
+        except torch.OutOfMemoryError:  # perhaps on this process alone, so the others cannot be asked
+            raise NirganError(
+                "the device's memory is full: use a smaller --batch-size or --crop, or --precision bf16"
+            ) from None
 
     def _note_failures(self, micros: Sequence[Mapping[str, Any]]) -> None:
         for words in dict.fromkeys(words for batch in micros for words in batch.get("failed", ())):

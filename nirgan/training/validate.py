@@ -13,6 +13,7 @@ from torch import Tensor
 from nirgan.data.index import Data, Record
 from nirgan.data.sample import Sample
 from nirgan.errors import NirganError
+from nirgan.inference.conditions import sample_conditions
 from nirgan.inference.run import translate_source
 from nirgan.metrics import score_picture
 from nirgan.models.recipe import Recipe
@@ -80,7 +81,7 @@ class Validator:
         return mean_scores([rows[index] for index in sorted(rows)])
 
     def _score(self, sample: Sample, target: Tensor) -> dict[str, float]:
-        return score_picture(translate_source(self._recipe, sample.source, sample.extras).cpu(), target)
+        return score_picture(translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)).cpu(), target)
 
 
 class SampleGrids:
@@ -110,7 +111,7 @@ class SampleGrids:
             sample = self._data.sample(record)
         except NirganError:  # validation and training name it
             return None
-        return Row(sample.source, translate_source(self._recipe, sample.source, sample.extras), sample.target)
+        return Row(sample.source, translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)), sample.target)
 
 
 def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:
