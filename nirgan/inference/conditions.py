@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nirgan.data.sample import Sample
 from nirgan.errors import NirganError, nearest
 from nirgan.models.recipe import Condition, Recipe
 
@@ -22,6 +23,15 @@ def resolve_conditions(recipe: Recipe, given: Mapping[str, Any] | None) -> dict[
             raise NirganError(f"{type(recipe).__name__} takes no '{name}'{nearest(name, known)} ({_listed(known)})")
         _check(known[name], value)
     return {name: given.get(name, condition.default) for name, condition in known.items()}
+
+
+def sample_conditions(recipe: Recipe, sample: Sample) -> dict[str, Any]:
+    """What a sample of the data tells the recipe, by the conditions' names.
+
+    Fields of a sample and conditions of a prediction are different contracts: a caption can be both, a label that only a
+    loss reads is no condition, and a noise seed is in no data. Conditions that the sample lacks keep their defaults.
+    """
+    return {c.name: sample.extras[c.name] for c in recipe.conditions if c.name in sample.extras}
 
 
 def parse_conditions(recipe: Recipe, options: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, Any]:
