@@ -78,3 +78,8 @@ def test_built_ins_are_found_by_walking() -> None:
     assert {"patch", "fpn"} <= set(DISCRIMINATORS.names())
     assert "l1" in LOSSES.names()
     assert "nir-rgb" in DATASETS.names()
+
+
+def test_groups_are_plurals() -> None:
+    groups = [registry.group for registry in (GENERATORS, DISCRIMINATORS, LOSSES, MODELS, DATASETS)]
+    assert groups == ["nirgan.generators", "nirgan.discriminators", "nirgan.losses", "nirgan.models", "nirgan.datasets"]

@@ -113,6 +113,9 @@ def test_flags_go_over_set_and_file(nirgan: Call, pairs: Path) -> None:
         (["--data", "nowhere"], "nowhere"),
         (["--precision", "16", "--device", "cpu"], "precision 16 needs a CUDA device"),
         (["--resume"], "no run to resume"),
+        (["--resume", "--out", "nowhere"], "nowhere: no run to resume there"),
+        (["--model", "pix2pix", "--set", "phases.discriminater.lr=1e-4"], "did you mean 'discriminator'?"),
+        (["--model", "pix2pix", "--init-from", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
 def test_wrong_use_is_one_line_and_2(nirgan: Call, args: list[str], words: str) -> None:
@@ -172,3 +175,20 @@ def everybody_left(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_resuming_leaves_the_files_of_others_alone(nirgan: Call, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "metrics.csv").write_text("theirs")
+    code, _, err = nirgan("train", "--resume", "--out", str(other))
+    assert code == 2
+    assert "no run to resume there" in err
+    assert (other / "metrics.csv").read_text() == "theirs"
+
+
+def test_a_limit_of_set_replaces_the_files(nirgan: Call, pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("minutes: 25.0\n")
+    code, out, _ = nirgan(*tiny(pairs, "--config", str(tmp_path / "run.yaml"), "--set", "steps=1", "--json"))
+    assert code == 0
+    assert json.loads(out)["steps"] == 1

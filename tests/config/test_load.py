@@ -41,6 +41,9 @@ def test_later_layers_win_key_by_key() -> None:
         ({"steps": "many"}, "steps is 'many'"),
         ({"steps": 1.5}, "steps is 1.5"),
         ({"seed": -1}, "seed is -1"),
+        ({"epochs": float("inf")}, "epochs is inf"),
+        ({"model": 5}, "model and preset are names"),
+        ({"preset": ["tiny"]}, "model and preset are names"),
         ({"steps": 3, "epochs": 2}, "give one of steps, epochs and minutes"),
         ({"preset": "papre"}, "no preset 'papre'; did you mean 'paper'"),
         ({"options": {"widht": 3}}, "no option 'widht'; did you mean 'width'"),
@@ -52,6 +55,10 @@ def test_wrong_settings_are_named(values: dict, message: str) -> None:
     with pytest.raises(NirganError) as error:
         resolve_config({"model": "pix2pix", **values})
     assert message in str(error.value)
+
+
+def test_precision_may_be_a_number_in_yaml() -> None:
+    assert resolve_config({"model": "pix2pix", "precision": 32}).precision == "32"
 
 
 def test_unknown_model_gives_the_nearest() -> None:

@@ -105,6 +105,17 @@ def test_nothing_is_no_checkpoint(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "checkpoints").settle() is None
 
 
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.pt"])
+def test_a_damaged_checkpoint_is_neither_used_nor_replaced(tmp_path: Path, name: str) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    save(checkpoints, 1)
+    damaged = checkpoints.last / name
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    with pytest.raises(NirganError, match="cannot be read, and no other checkpoint"):
+        checkpoints.settle()
+    assert damaged.exists()
+
+
 def test_states_that_could_run_code_are_refused(tmp_path: Path) -> None:
     torch.save({"step": Path("x")}, tmp_path / "state.pt")
     with pytest.raises(NirganError, match="not a whole training state"):
