@@ -28,8 +28,8 @@ def resolve_conditions(recipe: Recipe, given: Mapping[str, Any] | None) -> dict[
 def sample_conditions(recipe: Recipe, sample: Sample) -> dict[str, Any]:
     """What a sample of the data tells the recipe, by the conditions' names.
 
-    Fields of a sample and conditions of a prediction are different contracts: a caption can be both, a label that only a
-    loss reads is no condition, and a noise seed is in no data. Conditions that the sample lacks keep their defaults.
+    Fields of a sample and conditions of a prediction are different contracts: a caption can be both, a label that only
+    a loss reads is no condition, and a noise seed is in no data. Conditions that the sample lacks keep their defaults.
     """
     return {c.name: sample.extras[c.name] for c in recipe.conditions if c.name in sample.extras}
 

@@ -19,10 +19,22 @@ from nirgan.models.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 Tile = Literal["auto"] | int
+"""How a picture is cut: into tiles of this side in pixels, never (0), or as memory allows."""
 
 _NEVER_TILED = 512 * 512
 """Pixels up to which memory is not even measured."""
 _SMALLEST_TILE = 64
+
+
+def parse_tile(text: str) -> Tile:
+    """``--tile`` as typed on a command line.
+
+    Raises:
+        NirganError: for anything but ``auto``, 0 or a side in pixels.
+    """
+    if text != "auto" and not text.isdecimal():
+        raise NirganError(f"--tile is '{text}', but must be auto, 0 (never tile) or a side in pixels")
+    return "auto" if text == "auto" else int(text)
 
 
 def predict_picture(
@@ -41,9 +53,10 @@ def predict_picture(
 
 def untileable(recipe: Recipe) -> str:
     """Why tiles of the recipe's picture would not fit together, in words; empty if they do."""
-    layers = [name for network in _networks(recipe) for name in global_layers(network)]
-    if layers:
-        return f"the network looks at the whole picture ({layers[0]})"
+    for path, network in _networks(recipe).items():
+        for name in global_layers(network):
+            layer = f"{path}.{name}".removesuffix(".")  # the network itself has no name
+            return f"the layer {layer} looks at the whole picture"
     if recipe.whole_picture and not _has_picture_norms(recipe):
         return "the model looks at the whole picture"
     return ""
@@ -51,11 +64,13 @@ def untileable(recipe: Recipe) -> str:
 
 def _choose_side(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], budget: int | None) -> int:
     """Side of the tiles that ``auto`` takes, 0 for the whole picture."""
+    if untileable(recipe):
+        return 0
     if recipe.tile is not None:
         return recipe.tile
     height, width = picture.shape[-2:]
     pixels = round_up(height, recipe.stride) * round_up(width, recipe.stride)
-    if untileable(recipe) or (budget is None and pixels <= _NEVER_TILED):
+    if budget is None and pixels <= _NEVER_TILED:
         return 0
     costly = _has_picture_norms(recipe)
     budget = budget_bytes(picture.device, whole_picture=costly) if budget is None else budget
@@ -81,7 +96,7 @@ def _predict(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], sid
     else:
         if reason := untileable(recipe):
             logger.warning("%s, so tiles differ in colour; --tile 0 avoids that", reason)
-        raw = predict_tiles_alike(predict, _networks(recipe), padded, tiles)
+        raw = predict_tiles_alike(predict, _networks(recipe).values(), padded, tiles)
     # Raw that is coarser than its source is brought to its size first, so that it is cut where the source ends.
     return resize_to(raw, padded)[..., :height, :width]
 
@@ -103,9 +118,10 @@ def _smaller(recipe: Recipe, picture: Tensor, side: int, tile: Tile) -> int:
     return smaller
 
 
-def _networks(recipe: Recipe) -> list[nn.Module]:
-    return [recipe.network(path) for path in recipe.translates_with if path.split(".")[0] in recipe.networks]
+def _networks(recipe: Recipe) -> dict[str, nn.Module]:
+    paths = (path for path in recipe.translates_with if path.split(".")[0] in recipe.networks)
+    return {path: recipe.network(path) for path in paths}
 
 
 def _has_picture_norms(recipe: Recipe) -> bool:
-    return any(picture_norms(network) for network in _networks(recipe))
+    return any(picture_norms(network) for network in _networks(recipe).values())

@@ -30,9 +30,9 @@ def translate_source(
         recipe: In eval mode; the work is done on its device and in its dtype.
         source: (C,H,W) float in [0, 1], on any device.
         conditions: What the recipe understands besides the source, by name.
-        tile: Side of the tiles in pixels, 0 for never, or ``"auto"``: the recipe's own tiles if it has them, else the
-            whole picture if it fits the budget, else tiles that do. A tile of at least three halos gives exactly what
-            the whole picture would.
+        tile: Side of the tiles in pixels, 0 for never, or ``"auto"``: the whole picture if its tiles would
+            differ, else the recipe's own tiles if it has them, else the whole picture if it fits the budget, else tiles
+            that do. A tile of at least three halos gives exactly what the whole picture would.
         budget: Bytes that a prediction may take; None is 1 GiB on the CPU, 60 % of what is free on CUDA.
 
     Returns:

@@ -245,8 +245,10 @@ def test_metadata_is_carried(copier: Translator, tmp_path: Path) -> None:
         assert file.pages[0].tags[33550].value == (10.0, 10.0, 0.0)  # type: ignore[union-attr]
 
 
+# With threads, the first result is being written before the fourth picture is read; the others may be called off.
+@pytest.mark.parametrize(("workers", "fewest"), [(0, 3), (2, 1)])
 def test_an_interruption_leaves_whole_files(
-    copier: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copier: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, fewest: int
 ) -> None:
     for index in range(8):
         grey(tmp_path / "in" / f"{index}.png", shape=(64, 64))
@@ -260,10 +262,10 @@ def test_an_interruption_leaves_whole_files(
 
     monkeypatch.setattr(copier, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        translate_files(copier, [tmp_path / "in"], tmp_path / "out")
+        translate_files(copier, [tmp_path / "in"], tmp_path / "out", workers=workers)
     written = names(tmp_path / "out")
     assert written == [f"{n}.png" for n in range(len(written))]
-    assert len(written) <= 3
+    assert fewest <= len(written) <= 3
     for name in written:
         assert read_picture(tmp_path / "out" / name).pixels.shape == (64, 64, 3)
 

@@ -83,13 +83,35 @@ def test_other_global_layers_are_tiled_only_on_demand_and_said(
     gradient: torch.Tensor, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = build("toy-pool")
-    assert "generator" in untileable(recipe) or "whole picture" in untileable(recipe)
+    assert untileable(recipe) == "the layer generator looks at the whole picture"
     whole = translate_source(recipe, gradient, tile=0)
     assert torch.equal(translate_source(recipe, gradient, budget=1), whole)
     with caplog.at_level(logging.WARNING):
         tiled = translate_source(recipe, gradient, tile=32)
-    assert "tiles differ" in caplog.text
+    assert "the layer generator looks at the whole picture, so tiles differ" in caplog.text
     assert (tiled - whole).abs().max() > 0.02
+
+
+def test_a_global_layer_is_named_by_its_place() -> None:
+    recipe = build("toy-batch")
+    assert untileable(recipe) == ""
+    recipe.networks["generator"].append(nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1)))  # type: ignore[operator]
+    last = len(recipe.networks["generator"]) - 1  # type: ignore[arg-type]
+    assert untileable(recipe) == f"the layer generator.{last}.1 looks at the whole picture"
+
+
+@pytest.mark.parametrize(("test_mode", "norm", "sizes"), [
+    ("paper", "batch", {(64, 96)}),  # batch statistics of each tile would differ
+    ("eval", "batch", {(32, 32)}),
+    ("eval", "instance", {(32, 32)}),  # with the statistics of the whole picture in each
+])
+def test_own_tiles_give_way_to_statistics_of_the_whole_picture(test_mode: str, norm: str, sizes: set) -> None:
+    recipe = create_model("pix2pix", crop=32, width=4, dropout="none", test_mode=test_mode, norm=norm).eval()
+    assert recipe.tile == 32
+    predict, seen = recipe.predict, []
+    recipe.predict = lambda source, conditions: seen.append(tuple(source.shape[-2:])) or predict(source, conditions)  # type: ignore
+    translate_source(recipe, torch.rand(1, 64, 96))
+    assert set(seen) == sizes
 
 
 def test_an_answer_that_is_no_picture_cannot_be_tiled() -> None:
