@@ -91,6 +91,17 @@ def test_full_scale_is_given_or_the_weights_or_the_types() -> None:
     assert np.allclose(given[..., 0], np.rint(as_float / 8190 * 65535))
 
 
+def test_floats_in_memory_have_full_scale_one_whatever_the_weights_say() -> None:
+    picture = np.array([[0, 0.25, 1]])
+    model = translator(full_scale_of_weights=4095.0)
+    assert np.allclose(model.translate(picture)[..., 0], picture)
+    assert np.allclose(model.translate(torch.from_numpy(picture))[0], picture)
+    given = translator(full_scale_of_weights=4095.0, full_scale=4.0)
+    assert np.allclose(given.translate(picture)[..., 0], picture / 4)
+    with pytest.raises(NirganError, match="above 1"):
+        model.translate(np.full((4, 4), 2000.0))
+
+
 def test_the_weights_band_is_for_pictures_with_bands() -> None:
     bands = np.random.default_rng(2).integers(0, 256, (5, 4, 4), dtype=np.uint8)
     model = translator(band_of_weights=3)
