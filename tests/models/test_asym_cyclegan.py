@@ -93,7 +93,7 @@ def test_no_network_sees_one_picture_twice_in_a_phase(batch, at) -> None:
         seen.clear()
 
 
-@pytest.mark.parametrize("options", [{}, {"upsample": "resize", "gan": "bce"}, {"rec_direction": "A"}])
+@pytest.mark.parametrize("options", [{}, {"upsample": "resize", "gan": "bce"}, {"rec_direction": "A"}, {"lambda_identity": 5.0}])
 def test_gradient_reaches_what_a_phase_trains_and_nothing_else(options, batch, at) -> None:
     recipe = build(**options)
     for phase in recipe.stages[0].phases:
@@ -130,6 +130,27 @@ def test_direction_a_does_not_look_at_the_other_side(batch, phase_values) -> Non
     both = build(rec_direction="both")
     targets = [phase_values(both, "generator", each)["cycle_target"] for each in (pairs, other)]
     assert not torch.isclose(*targets)
+
+
+def test_identity_tells_a_picture_from_its_negative(batch, at) -> None:
+    recipe = build(lambda_identity=5.0)
+    generator, back = recipe.networks["generator"], recipe.networks["generator_back"]
+    generator.forward = lambda gray: gray.expand(-1, 3, -1, -1)
+    back.forward = lambda rgb: rgb[:, :1]
+    terms = {t.name: t for t in recipe.terms("generator", at)}
+    assert terms["identity_target"].weight == terms["identity_source"].weight == 5.0
+    pairs = batch(2, 32)
+    views = recipe(pairs, at)
+    target = 2 * pairs["target"] - 1
+    spread = (target.mean(1, keepdim=True) - target).abs().mean()
+    assert torch.isclose(terms["identity_target"].fn(views), spread)
+    assert terms["identity_source"].fn(views) == 0
+    generator.forward = lambda gray: -gray.expand(-1, 3, -1, -1)
+    back.forward = lambda rgb: -rgb[:, :1]
+    negative = recipe(pairs, at)
+    assert torch.isclose(terms["cycle_source"].fn(negative), torch.zeros(()))  # the cycles do not mind
+    assert terms["identity_target"].fn(negative) > 2 * spread
+    assert terms["identity_source"].fn(negative) > 0.1
 
 
 def test_pools_serve_the_discriminators(batch, at) -> None:

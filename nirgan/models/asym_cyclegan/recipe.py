@@ -48,6 +48,9 @@ class AsymCycleGAN(Recipe):
         n_res: Residual blocks of the generator to colour.
         width: Channels of every network's first layer.
         pool_size: Generated pictures kept for each discriminator.
+        lambda_identity: Weight of an L1 between a picture and what the generator *towards* its side makes of its grey
+            (targets) or repeated (sources) version: CycleGAN's identity loss across different channel counts. Not the
+            paper's. Nothing else tells bright from dark: without it the cycles are as content with negatives.
         lambda_paired_l1: Weight of an L1 to the target. Not the paper's; needs registered pairs, which are then served
             as such.
         upsample: Transposed convolutions, or resize and convolve.
@@ -65,7 +68,7 @@ class AsymCycleGAN(Recipe):
             "crop": 128,
             "minutes": 25.0,
             "ema": {"decay": 0.995},
-            "options": {"width": 32, "n_res": 3, "norm": "instance"},
+            "options": {"width": 32, "n_res": 3, "norm": "instance", "lambda_identity": 5.0},
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.
         "tiny": {
@@ -93,11 +96,19 @@ class AsymCycleGAN(Recipe):
         n_res: int = 6,
         width: int = 64,
         pool_size: int = 50,
+        lambda_identity: float = 0.0,
         lambda_paired_l1: float = 0.0,
         upsample: Upsample = "transpose",
     ) -> None:
         super().__init__()
-        _check_weights(lambda_back=lambda_back, lambda_cycle=lambda_cycle, lambda_paired_l1=lambda_paired_l1)
+        self._lambda_back, self._lambda_cycle = lambda_back, lambda_cycle
+        self._lambda_identity, self._lambda_paired_l1 = lambda_identity, lambda_paired_l1
+        _check_weights(
+            lambda_back=lambda_back,
+            lambda_cycle=lambda_cycle,
+            lambda_identity=lambda_identity,
+            lambda_paired_l1=lambda_paired_l1,
+        )
         channels = (width, 2 * width, 4 * width, 8 * width)
         generator = UNet(source_channels, 3, channels=channels, norm=norm, residual_blocks=n_res, upsample=upsample)
         self.networks = nn.ModuleDict(
@@ -113,7 +124,6 @@ class AsymCycleGAN(Recipe):
         self.halo = -(-generator.radius // STRIDE) * STRIDE
         self.whole_picture = norm == "instance"
         self._criterion = gan_criterion(gan)
-        self._lambda_back, self._lambda_cycle, self._lambda_paired_l1 = lambda_back, lambda_cycle, lambda_paired_l1
         self._cycles_target = lambda_cycle > 0 and rec_direction == "both"
         self._warn_below = 4 if norm == "batch" else 0
         self.stages = (self._stage(),)
@@ -132,7 +142,8 @@ class AsymCycleGAN(Recipe):
         # One optimiser for both generators and one for both discriminators; networks that no term reaches stay out.
         optimiser = Optimiser(lr=2e-4, betas=(0.5, 0.999), schedule=Schedule("linear", hold=0.5))
         back = bool(self._lambda_back)
-        generators = ("generator", "generator_back") if back or self._lambda_cycle else ("generator",)
+        both = back or self._lambda_cycle or self._lambda_identity
+        generators = ("generator", "generator_back") if both else ("generator",)
         discriminators = ("discriminator", "discriminator_back") if back else ("discriminator",)
         phases = (
             Phase("generator", generators, optimiser=optimiser),
@@ -154,6 +165,9 @@ class AsymCycleGAN(Recipe):
             views["cycle_source"] = generator_back(output)
         if self._cycles_target:
             views["cycle_target"] = generator(views["output_back"])
+        if self._lambda_identity:
+            views["identity_target"] = generator(target.mean(dim=1, keepdim=True).expand_as(source))
+            views["identity_source"] = generator_back(source.mean(dim=1, keepdim=True).expand_as(target))
         return views
 
     def phase_views(self, phase: str, views: Views, at: At) -> Views:
@@ -196,6 +210,8 @@ class AsymCycleGAN(Recipe):
                 self._lambda_cycle if self._cycles_target else 0.0,
                 lambda v: l1(v["cycle_target"], v["target"]),
             ),
+            Term("identity_target", self._lambda_identity, lambda v: l1(v["identity_target"], v["target"])),
+            Term("identity_source", self._lambda_identity, lambda v: l1(v["identity_source"], v["source"])),
             Term("paired_l1", self._lambda_paired_l1, lambda v: l1(v["compared"], v["target"])),
         ]
 
