@@ -16,6 +16,7 @@ import typer
 
 import nirgan
 import nirgan.cli as package
+from nirgan.cli.output import say
 from nirgan.errors import NirganError
 
 app = typer.Typer(
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def _end(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
+    say(f"error: {message}")
     sys.exit(2)
 
 

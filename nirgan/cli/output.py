@@ -18,12 +18,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def emit_json(result: Any) -> None:
     """Print one JSON object on stdout; numbers that JSON does not have (NaN, infinity) become null."""
-    typer.echo(json.dumps(_finite(result), ensure_ascii=False))
+    typer.echo(json.dumps(_finite(result)))  # ASCII: file names need not be UTF-8, and \udcXX gives their bytes back
 
 
 def say(text: str) -> None:
-    """Print a line for people, on stderr."""
-    typer.echo(text, err=True)
+    """Print one line for people on stderr, whatever a file's name in it holds: line breaks and the like are escaped."""
+    typer.echo("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), err=True)
 
 
 def print_table(table: Table) -> None:

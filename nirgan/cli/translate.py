@@ -54,34 +54,41 @@ def command(
 ) -> None:
     """Translate pictures to colour; 16-bit input gives 16-bit output of the same size.
 
-    Options of the model (as --noise-seed 3, where it has one) may be given, too.
+    Options of the model (as --noise-seed 3, where it has one) may be given, too. Started by torchrun, the processes
+    share the files, and the first one speaks for all.
     """
     with _clean_exit():
         paths, extra = _split(inputs)
-        checked = {"depth": _depth(depth), "tile": _tile(tile)}
+        bits = _depth(depth)
         if not paths:
             raise NirganError("no INPUT: name pictures or folders of pictures")
 
         from nirgan.inference import load, translate_files
         from nirgan.inference.conditions import parse_conditions, resolve_conditions
+        from nirgan.inference.predict import parse_tile
+        from nirgan.inference.processes import this_process
 
-        translator = load(weights, task=task, device=device, tile=checked["tile"], band=band, full_scale=full_scale)
+        translator = load(weights, task=task, device=device, tile=parse_tile(tile), band=band, full_scale=full_scale)
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         given = parse_conditions(translator.recipe, extra, known)
         translator.conditions = resolve_conditions(translator.recipe, given)
-        with _progress() as show:
+        lead = this_process()[0] == 0
+        with _progress(lead) as show:
             result = translate_files(
                 translator,
                 paths,
                 out,
                 overwrite=overwrite,
-                depth=checked["depth"],
+                depth=bits,
                 format=format,
                 samples=samples,
                 seed=seed,
                 workers=workers,
+                shared=True,
                 on_progress=show,
             )
+        if not lead:
+            return
         if json:
             emit_json(result.as_json())
         _report(result, out, translator)
@@ -111,12 +118,6 @@ def _depth(text: str) -> Any:
     return text if text == "same" else int(text)
 
 
-def _tile(text: str) -> Any:
-    if text != "auto" and not text.isdecimal():
-        raise NirganError(f"--tile is '{text}', but must be auto, 0 (never tile) or a side in pixels")
-    return text if text == "auto" else int(text)
-
-
 def _report(result: Translated, out: Path, translator: Translator) -> None:
     """Say what was done; leave with 1 if some inputs failed and with 2 if all did."""
     if result.failed and not result.written and not result.skipped:
@@ -135,8 +136,11 @@ def _report(result: Translated, out: Path, translator: Translator) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, a line now and then elsewhere."""
+    if not shown:
+        yield lambda done, total: None
+        return
     if not sys.stderr.isatty():
         yield _Lines().show
         return

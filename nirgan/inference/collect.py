@@ -46,16 +46,9 @@ def find_inputs(inputs: Iterable[str | Path], out: Path) -> Inputs:
     """List files as given and the pictures below folders, sorted, without hidden ones and those below ``out``."""
     found, seen = Inputs(), set()
     for given in map(Path, inputs):
-        if given.is_dir():
-            files = _below(given, out)
-            if not files:
-                found.failed.append((given, f"no pictures ({', '.join(SUFFIXES)}) in this folder"))
-        elif given.exists():
-            files = [(given, Path(given.name))]
-        else:
-            files = []
-            found.failed.append((given, "no such file or folder"))
-        for path, place in files:
+        inside = _looked_up(given, out)
+        found.failed += inside.failed
+        for path, place in inside.pictures:
             if (real := path.resolve()) not in seen:
                 seen.add(real)
                 found.pictures.append((path, place))
@@ -86,17 +79,50 @@ def plan_outputs(
     return jobs
 
 
-def _below(folder: Path, out: Path) -> list[tuple[Path, Path]]:
+def exists(path: Path) -> bool:
+    """Whether there is such a file; False also where the system cannot say (a name that is too long)."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _looked_up(given: Path, out: Path) -> Inputs:
+    try:
+        if given.is_dir():
+            return _below(given, out)
+        if given.exists():
+            return Inputs([(given, Path(given.name))])
+    except OSError as error:
+        return Inputs(failed=[(given, f"cannot be looked at ({error.strerror})")])
+    return Inputs(failed=[(given, "no such file or folder")])
+
+
+def _below(folder: Path, out: Path) -> Inputs:
     inside = out.resolve()
     skip = inside if inside != folder.resolve() else None
-    found = []
-    for parent, folders, names in os.walk(folder):
+    found = Inputs()
+
+    def unreadable(error: OSError) -> None:
+        found.failed.append((Path(error.filename or folder), f"this folder cannot be read ({error.strerror})"))
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (Path(parent) / name).resolve() != skip
         )
         paths = [Path(parent) / name for name in names]
-        found += [(path, path.relative_to(folder)) for path in paths if is_picture(path) and path.is_file()]
-    return sorted(found)
+        found.pictures += [(path, path.relative_to(folder)) for path in paths if is_picture(path) and _is_file(path)]
+    if not found.pictures and not found.failed:
+        found.failed.append((folder, f"no pictures ({', '.join(SUFFIXES)}) in this folder"))
+    found.pictures.sort()
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # listed all the same: reading it will say why it cannot be read
+        return True
 
 
 def _suffix(place: Path, format: str | None) -> str:
@@ -118,9 +144,9 @@ def _key(output: Path) -> str:
 
 
 def _refuse_overwriting_inputs(jobs: Sequence[Job]) -> None:
-    sources = {_identity(job.source): job.source for job in jobs}
+    sources = {_identity(job.source): job.source for job in jobs if exists(job.source)}
     for output in (output for job in jobs for output in job.outputs):
-        if output.exists() and (source := sources.get(_identity(output))) is not None:
+        if exists(output) and (source := sources.get(_identity(output))) is not None:
             raise NirganError(f"{source}: the result would replace this input; choose another --out")
 
 

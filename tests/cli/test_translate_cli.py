@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -146,6 +149,62 @@ def test_names_that_shells_dislike(translate, folder: Path, tmp_path: Path) -> N
     assert code == 0
     assert json.loads(out)["written"] == [str(tmp_path / "out" / strange.name)]
     assert (tmp_path / "out" / strange.name).is_file()
+
+
+def test_names_that_are_no_utf_8(translate, folder: Path, tmp_path: Path) -> None:
+    latin = tmp_path / os.fsdecode(b"caf\xe9.png")
+    latin.write_bytes((folder / "nir" / "a.png").read_bytes())
+    broken = tmp_path / os.fsdecode(b"br\xf6ken.png")
+    broken.write_bytes(b"no picture")
+    code, out, err = translate(str(latin), str(broken), "--out", str(tmp_path / "out"), "--json")
+    assert code == 1
+    result = json.loads(out)
+    assert [os.fsencode(path) for path in result["written"]] == [os.fsencode(tmp_path / "out") + b"/caf\xe9.png"]
+    assert Path(result["written"][0]).is_file()
+    assert os.fsencode(result["failed"][0]["path"]) == os.fsencode(broken)
+    assert r"br\udcf6ken.png: " in err
+
+
+def test_a_line_break_in_a_name_makes_no_second_line(translate, tmp_path: Path) -> None:
+    broken = tmp_path / "a\nerror: b\x1b[2J.png"
+    broken.write_bytes(b"no picture")
+    (line,) = [line for line in translate(str(broken))[2].splitlines() if "error: " in line]
+    assert line.startswith(f"error: {tmp_path}/a\\nerror: b\\x1b[2J.png: ")
+    code, _, err = translate("nir", str(broken), "--out", str(tmp_path / "out"))
+    assert code == 1
+    (line,) = [line for line in err.splitlines() if "error: " in line]
+    assert line.startswith(f"failed: {tmp_path}/a\\nerror: b")
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_files_and_the_first_speaks(translate, folder: Path, tmp_path: Path) -> None:
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    inputs.mkdir()
+    for index in range(5):
+        (inputs / f"{index}.png").write_bytes((folder / "nir" / "a.png").read_bytes())
+    (inputs / "2.png").write_bytes(b"no picture")
+    args = (str(inputs), "missing.png", "--out", str(out), "--json")
+    code, alone, _ = translate(*args)
+    assert code == 1
+    shutil.rmtree(out)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launcher = {**ENVIRONMENT, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    command = [sys.executable, "-m", "nirgan", "translate", *args]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [
+        subprocess.Popen(command, cwd=folder, env={**launcher, "RANK": rank}, **pipes) for rank in "01"
+    ]
+    (first, first_err), (second, second_err) = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [1, 0], first_err + second_err
+    assert second == ""
+    ours, theirs = json.loads(first), json.loads(alone)
+    assert ours.pop("images_per_s") > 0
+    del theirs["images_per_s"]
+    assert ours == theirs
+    assert len(ours["written"]) == 4
+    assert len(ours["failed"]) == 2
 
 
 @pytest.mark.parametrize(("kind", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import errno
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import tifffile
+import torch
 from toy_recipes import build, save_toy
 
 import nirgan
 from nirgan.data.files import read_picture
 from nirgan.errors import NirganError
 from nirgan.inference import Translator, translate_files
-from nirgan.inference import folder as folder_module
+from nirgan.inference import work as work_module
 from nirgan.models.weights import WeightsInfo
 
 
@@ -145,6 +150,88 @@ def test_a_broken_file_is_listed_and_the_rest_is_done(copier: Translator, tmp_pa
     assert names(tmp_path / "out") == ["a.png", "c.png", "d.png"]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("part", ["read", "translate", "write"])
+def test_whatever_one_file_does_the_others_are_done(
+    copier: Translator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    part: str,
+    workers: int,
+) -> None:
+    for name in "abc":
+        grey(tmp_path / "in" / f"{name}.png", shape=(2 if name == "b" else 5, 5))
+
+    def odd_at_b(work: Callable[..., Any], is_b: Callable[..., bool]) -> Callable[..., Any]:
+        def run(*args: Any, **named: Any) -> Any:
+            if is_b(*args):
+                raise IndexError("odd\nin two lines")
+            return work(*args, **named)
+
+        return run
+
+    if part == "read":
+        is_b = lambda picture, path: path.stem == "b"  # noqa: E731
+        monkeypatch.setattr(copier, "source_of", odd_at_b(copier.source_of, is_b))
+    elif part == "translate":
+        monkeypatch.setattr(copier, "run", odd_at_b(copier.run, lambda source, _: source.shape[1] == 2))
+    else:
+        is_b = lambda path, *_: path.stem == "b"  # noqa: E731
+        monkeypatch.setattr(work_module, "write_picture", odd_at_b(work_module.write_picture, is_b))
+    with caplog.at_level(logging.DEBUG, logger="nirgan"):
+        result = translate_files(copier, [tmp_path / "in"], tmp_path / "out", workers=workers)
+    assert [path.name for path in result.written] == ["a.png", "c.png"]
+    assert result.failed == [(tmp_path / "in" / "b.png", "IndexError: odd")]
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_no_memory_is_not_one_file_s_fault(
+    copier: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def run(*args: object) -> None:
+        raise error
+
+    grey(tmp_path / "a.png")
+    monkeypatch.setattr(copier, "run", run)
+    with pytest.raises(type(error)):
+        translate_files(copier, [tmp_path / "a.png"], tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_read_is_listed(
+    copier: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("a.png", "locked/b.png", "open/c.png"):
+        grey(tmp_path / "in" / place)
+    locked, scandir = str(tmp_path / "in" / "locked"), os.scandir
+
+    def guarded(path: str) -> Any:  # permissions do not hold against root, who may run the tests
+        if str(path) == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    result = translate_files(copier, [tmp_path / "in"], tmp_path / "out")
+    assert [path.name for path in result.written] == ["a.png", "c.png"]
+    assert result.failed == [(Path(locked), "this folder cannot be read (Permission denied)")]
+    only = translate_files(copier, [locked], tmp_path / "out")
+    assert only.failed == result.failed
+    assert not only.written
+
+
+def test_names_that_are_too_long_are_listed(tmp_path: Path) -> None:
+    model = Translator(build("toy-copy"), WeightsInfo(model="toy-copy", task="nir2rgb"), conditions={"noise": 0.5})
+    longest = "x" * 251 + ".png"
+    for name in ("a.png", longest):
+        grey(tmp_path / "in" / name)
+    endless = tmp_path / ("y" * 300 + ".png")
+    result = translate_files(model, [endless, tmp_path / "in"], tmp_path / "out", samples=1)
+    assert [path.name for path in result.written] == ["a-1.png"]
+    assert [path for path, _ in result.failed] == [endless, tmp_path / "in" / longest]
+    assert all("File name too long" in error for _, error in result.failed)
+
+
 def test_results_that_are_there_are_skipped(copier: Translator, tmp_path: Path) -> None:
     grey(tmp_path / "a.png")
     out = tmp_path / "out"
@@ -274,8 +361,8 @@ def test_few_pictures_are_held_at_a_time(copier: Translator, tmp_path: Path, mon
     for index in range(12):
         grey(tmp_path / "in" / f"{index:02d}.png")
     reads, runs, most = [], [], []
-    read, run = folder_module.read_picture, copier.run
-    monkeypatch.setattr(folder_module, "read_picture", lambda *a, **k: reads.append(1) or read(*a, **k))
+    read, run = work_module.read_picture, copier.run
+    monkeypatch.setattr(work_module, "read_picture", lambda *a, **k: reads.append(1) or read(*a, **k))
 
     def counted(*args: object) -> object:
         runs.append(1)

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_recipes import build
 
+from nirgan.errors import NirganError
+from nirgan.inference.predict import parse_tile
 from nirgan.inference.run import translate_source
 from nirgan.inference.tiling import plan_tiles, predict_tiles
 
@@ -87,3 +89,11 @@ def test_coarse_answers_are_put_where_they_belong(tile: int) -> None:
     blocks = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(source[None], (0, 2, 0, 2), mode="replicate"), 4)
     expected = torch.nn.functional.interpolate(blocks, scale_factor=4, mode="bilinear")[0, 0, :6, :26]
     assert torch.allclose(output[0], expected, atol=1e-6)
+
+
+
+def test_tiles_are_typed_as_auto_or_pixels() -> None:
+    assert [parse_tile(text) for text in ("auto", "0", "512")] == ["auto", 0, 512]
+    for text in ("", "-1", "1.5", "small", "²"):
+        with pytest.raises(NirganError, match="--tile is"):
+            parse_tile(text)
