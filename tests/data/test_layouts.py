@@ -143,3 +143,16 @@ def test_a_plug_in_layout_reads_its_folder(tmp_path: Path, monkeypatch: pytest.M
     assert [record.key for record in data.records()] == ["odd/one"]
     with pytest.raises(NirganError, match="no folder"):
         open_data([f"odd:{tmp_path / 'absent'}"], task="nir2rgb")
+
+
+@pytest.mark.parametrize("layout", ["sidebyside", "photographs"])
+def test_of_two_files_with_one_name_the_first_is_taken_and_both_are_named(
+    tmp_path: Path, layout: str, write: Write
+) -> None:
+    for name in ("a.png", "a.jpg", "b.png"):
+        write(tmp_path / name, np.concatenate([GREY[..., None].repeat(3, 2), COLOUR], axis=1))
+    data = open_data([f"{layout}:{tmp_path}"], task="gray2rgb")
+    assert [record.path.name for record in data.records()] == ["a.jpg", "b.png"]
+    assert [(p.kind, [Path(file).name for file in p.files]) for p in data.problems] == [
+        ("several files with one name", ["a.jpg", "a.png"])
+    ]

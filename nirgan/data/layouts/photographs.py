@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from nirgan.data.index import Problem, Record
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
-from nirgan.data.scan import by_name, first_folder, pictures
+from nirgan.data.scan import by_name, first_folder, match, pictures
 from nirgan.registry import DATASETS
 
 
@@ -25,12 +24,5 @@ class Photographs(Layout):
 
     def read(self, folder: Path, set_name: str) -> Found:
         """One record per picture; the target alone."""
-        named = by_name(folder)
-        records = [
-            Record(set_name, name, None, paths[0], Pairing.UNPAIRED, first_folder(name))
-            for name, paths in named.items()
-        ]
-        doubles = [str(path) for paths in named.values() if len(paths) > 1 for path in paths]
-        return Found(
-            "colour photographs", records, [Problem.of("several files with one name", doubles)] if doubles else []
-        )
+        records, problems = match(set_name, {}, by_name(folder), first_folder, Pairing.UNPAIRED)
+        return Found("colour photographs", records, problems)

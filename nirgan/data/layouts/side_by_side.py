@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from nirgan.data.convert import to_source
 from nirgan.data.files import Picture, picture_shape, read_picture
-from nirgan.data.index import Record, Region
+from nirgan.data.index import Region
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
-from nirgan.data.scan import by_name, first_folder, pictures
+from nirgan.data.scan import by_name, first_folder, match, pictures
 from nirgan.errors import NirganError
 from nirgan.registry import DATASETS
 
@@ -39,12 +39,9 @@ class SideBySide(Layout):
         if not named:
             raise NirganError(f"{folder}: no pictures for side-by-side pairs")
         region = _source_half(next(iter(named.values()))[0]) or "left-right"
-        records = [
-            Record(set_name, name, path, path, Pairing.REGISTERED, first_folder(name), region=region)
-            for name, paths in named.items()
-            for path in paths
-        ]
-        return Found(f"side-by-side pairs, the source on the {region.partition('-')[0]}", records)
+        records, problems = match(set_name, {}, named, first_folder, Pairing.REGISTERED)
+        halves = [replace(record, source=record.target, region=region) for record in records]
+        return Found(f"side-by-side pairs, the source on the {region.partition('-')[0]}", halves, problems)
 
 
 def _is_double(path: Path) -> bool:
