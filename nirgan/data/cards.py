@@ -36,7 +36,7 @@ class Card(BaseModel):
         terms: What it may be used for.
         modality: ``nir`` is reflected light, ``lwir`` heat.
         layout: One of the layouts in ``nirgan data list``.
-        pairing: As the authors state it.
+        pairing: As the authors state it; ``--data NAME`` takes it so, unless ``--pairing`` is given.
         pairs: Number of pairs.
         size: Size and format of the pictures.
         splits: The official split, or how to split.
@@ -97,8 +97,8 @@ def read_card(name: str) -> Card:
         raise NirganError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
 
 
-def locate_card(name: str) -> tuple[str, Path]:
-    """Layout and folder of the set that a card describes.
+def locate_card(name: str) -> tuple[Card, Path]:
+    """The card, and the folder of the set that it describes.
 
     The folder is the card's ``path``, ``$NIRGAN_DATA/NAME`` or ``data/NAME``, whichever is there first.
 
@@ -119,7 +119,7 @@ def locate_card(name: str) -> tuple[str, Path]:
         places.insert(0, card_folder() / Path(card.path).expanduser())
     for place in places:
         if place.is_dir():
-            return card.layout, place
+            return card, place
     raise NirganError(
         f"--data {name}: its pictures are not here. Get them from {card.home} (terms: {card.terms}) and put them into "
         f"{' or '.join(str(place) for place in places)}"

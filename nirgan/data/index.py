@@ -105,9 +105,11 @@ class Data:
         source_channels: Channels of every source.
         layouts: What was recognised, in words, one entry per folder.
         problems: What is wrong with the data but does not stop anybody.
-        warn_if_split_made: How the split came to be, in words; empty if the data or the caller gave it.
+        warn_if_split_made: How a split was made, in words; empty if none was.
         band: Chosen band of multi-band sources, from 1.
         full_scale: Stored value that means 1.0, if the caller knows it.
+        weights_full_scale: Stored value that meant 1.0 in training; for files of which neither the caller nor they
+            themselves say better.
         max_pixels: Larger pictures are refused before they are decoded.
         seed: Seed of made splits and built-in scenes.
     """
@@ -121,6 +123,7 @@ class Data:
     warn_if_split_made: str = ""
     band: int | None = None
     full_scale: float | None = None
+    weights_full_scale: float | None = None
     max_pixels: int = 400_000_000
     seed: int = 0
 
@@ -166,14 +169,26 @@ class Data:
             rows.writerow([getattr(record, column) for column in SPLIT_COLUMNS])
         write_whole(path, text.getvalue().encode())
 
-    def fingerprint(self) -> str:
-        """Sixteen hex digits that change when a record comes, goes or changes its split, or a file its size."""
+    def fingerprint(self, split: str = "all") -> str:
+        """Sixteen hex digits that change when a record of the split comes or goes, or a byte of its files changes.
+
+        Reads every file of the split, so it is for evaluation, not for training. Files that cannot be read are noted.
+        """
         digest = hashlib.sha256(f"{self.task} {self.band} {self.full_scale}\n".encode())
-        for record in self.all_records:
-            sizes = [file.stat().st_size if file else -1 for file in (record.source, record.target)]
-            line = f"{record.key} {record.split} {record.region} {record.pairing} {sizes}"
-            digest.update((line + (f" seed {self.seed}" if record.rendered is not None else "") + "\n").encode())
+        for record in self.records(split):
+            files = dict.fromkeys(file for file in (record.source, record.target) if file)
+            content = f"seed {self.seed}" if record.rendered is not None else " ".join(map(_content, files))
+            line = f"{record.key} {record.split} {record.region} {record.pairing} {content}\n"
+            digest.update(line.encode())
         return digest.hexdigest()[:16]
+
+
+def _content(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def different_sizes(pairs: Sequence[tuple[Record, Sequence[int], Sequence[int]]]) -> str:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
+from nirgan.data.places import BUILT_IN, locate
 from nirgan.data.sample import Pairing
-from nirgan.data.split import apply_split, make_split, read_split, split_words
+from nirgan.data.split import apply_split, complete_split, read_split
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
 
 if TYPE_CHECKING:
     from nirgan.models.recipe import Task
 
-BUILT_IN = "synthetic"
 _RENDERED_SCENES = 240
 
 
@@ -30,12 +29,15 @@ def open_data(
     seed: int = 0,
     band: int | None = None,
     full_scale: float | None = None,
+    weights_full_scale: float | None = None,
     val_share: float = 0.1,
     test_share: float = 0.1,
     split_file: Path | None = None,
+    make_split: bool = True,
     max_pixels: int = 400_000_000,
+    count_channels: bool = True,
 ) -> Data:
-    """Open folders, cards or the built-in scenes as one data set; decodes one picture, to know the channels.
+    """Open folders, cards or the built-in scenes as one data set; decodes one picture at most, to know the channels.
 
     Args:
         specs: Folders, ``LAYOUT:FOLDER`` or names of cards; none means the built-in scenes.
@@ -44,14 +46,18 @@ def open_data(
         seed: For a split that has to be made, and for the built-in scenes.
         band: Band of multi-band sources, from 1.
         full_scale: Stored source value that means 1.0.
+        weights_full_scale: Stored source value that meant 1.0 where weights were trained.
         val_share: Share of scenes for validation in a made split.
         test_share: The same for testing.
         split_file: A split to use instead of the data's own, such as a run's.
+        make_split: Split what nothing splits, and take validation pictures from training where there are none;
+            otherwise splits stay as the data gives them, empty where it gives none.
         max_pixels: Larger pictures are refused.
+        count_channels: Decode the first source; otherwise nothing is decoded and ``source_channels`` stays 1.
 
     Raises:
-        NirganError: for folders that are missing, empty or in no known layout, partners that are missing, or a split
-            file that does not fit.
+        NirganError: for folders that are missing, empty or in no known layout, partners that are missing, a split file
+            that does not fit, or a first source that does not convert, as for want of a band.
     """
     records: list[Record] = []
     layouts: list[str] = []
@@ -64,13 +70,10 @@ def open_data(
         if csv and csv.is_file() and split_file is None:
             found.records, more = apply_split(found.records, read_split(csv), csv)
             found.problems += more
-        elif split_file is None:
-            found.records, words = _complete_split(found.records, val_share, test_share, seed)
-            made += (
-                [f"{folder or BUILT_IN}: {words}" + ("; a split.csv in it would be used" if folder else "")]
-                if words
-                else []
-            )
+        elif split_file is None and make_split:
+            found.records, words = complete_split(found.records, val_share, test_share, seed)
+            if words:
+                made.append(f"{folder or BUILT_IN}: {words}" + ("; a split.csv in it would be used" if folder else ""))
         records += found.records
         problems += found.problems
         layouts.append(f"{folder or BUILT_IN}: {found.words}")
@@ -88,10 +91,12 @@ def open_data(
         warn_if_split_made="; ".join(made),
         band=band,
         full_scale=full_scale,
+        weights_full_scale=weights_full_scale,
         max_pixels=max_pixels,
         seed=seed,
     )
-    data.source_channels = _channels(data)
+    if count_channels:
+        data.source_channels = _channels(data)
     return data
 
 
@@ -105,41 +110,28 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     Raises:
         NirganError: if there is no such folder or card, or the folder is empty or in no known layout.
     """
-    if spec == BUILT_IN:
+    place = locate(spec)
+    folder = place.folder
+    if folder is None:
         return _rendered(), None
-    layout_name, folder = _locate(spec)
     try:
         empty = not any(folder.iterdir())
     except OSError as error:
         raise NirganError(f"{folder}: cannot be read ({error.strerror})") from None
     if empty:
         raise NirganError(f"{folder}: the folder is empty")
-    layout = layout_named(layout_name) if layout_name else find_layout(folder)
+    layout = layout_named(place.layout) if place.layout else find_layout(folder)
     if layout is None:
         raise NirganError(f"{folder}: no pictures in a known layout; `nirgan data list` shows the layouts")
     found = layout.read(folder, folder.resolve().name)
     if not found.records:
         raise NirganError(f"{folder}: no pictures ({found.words})")
+    if place.pairing and any(record.pairing != place.pairing for record in found.records):
+        found.words += f"; {place.pairing}, as the card '{spec}' says"
+        found.records = [replace(record, pairing=place.pairing) for record in found.records]
     renamed = {name: _free(name, taken or set()) for name in {record.set for record in found.records}}
     found.records = [replace(record, set=renamed[record.set]) for record in found.records]
     return found, folder
-
-
-def _locate(spec: str) -> tuple[str, Path]:
-    layout_name, colon, rest = spec.partition(":")
-    if colon and layout_name in DATASETS.names():
-        folder = Path(rest).expanduser()
-        if not folder.is_dir():
-            raise NirganError(f"--data {spec}: there is no folder {folder}")
-        return layout_name, folder
-    folder = Path(spec).expanduser()
-    if folder.is_dir():
-        return "", folder
-    if folder.is_file():
-        raise NirganError(f"--data {spec}: that is a file; give the folder of the pictures")
-    from nirgan.data.cards import locate_card
-
-    return locate_card(spec)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -199,23 +191,6 @@ def take_apart(record: Record) -> list[Record]:
     return sides
 
 
-def _complete_split(records: list[Record], val_share: float, test_share: float, seed: int) -> tuple[list[Record], str]:
-    """Split what no folder split; where folders give training but no validation pictures, take some from training."""
-    if not any(record.split for record in records):
-        made = make_split(records, val_share=val_share, test_share=test_share, seed=seed)
-        how = "by scene" if any(record.scene for record in records) else "by picture"
-        return (
-            made,
-            f"split made {how}, {split_words(made)} (seed {seed})",
-        )
-    train = [record for record in records if record.split == "train"]
-    if train and val_share and not any(record.split == "val" for record in records):
-        carved = make_split(train, val_share=val_share, test_share=0.0, seed=seed)
-        records = [record for record in records if record.split != "train"] + carved
-        return records, f"validation pictures taken from train/: {split_words(records)} (seed {seed})"
-    return records, ""
-
-
 def _check(records: list[Record], layouts: list[str], task: Task) -> None:
     doubles = [key for key, count in Counter(record.key for record in records).items() if count > 1]
     if doubles:
@@ -234,7 +209,9 @@ def _channels(data: Data) -> int:
     first_error = None
     for record in data.sources():
         try:
-            return int(source_of(data, record, read_side(data, record, "source")).shape[0])
-        except NirganError as error:  # a broken file among good ones is no reason to stop here
+            picture = read_side(data, record, "source")
+        except NirganError as error:  # a broken file among good ones is no reason to stop; want of a band would be
             first_error = first_error or error
-    raise NirganError(f"no source can be used, the first because: {first_error}")
+            continue
+        return int(source_of(data, record, picture).shape[0])
+    raise NirganError(f"no source can be read, the first because: {first_error}")

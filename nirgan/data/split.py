@@ -96,6 +96,24 @@ def make_split(records: Sequence[Record], *, val_share: float, test_share: float
     return [replace(record, split=assigned[_scene(record)]) for record in records]
 
 
+def complete_split(records: list[Record], val_share: float, test_share: float, seed: int) -> tuple[list[Record], str]:
+    """Split what no folder split; where folders give training but no validation pictures, take some from training.
+
+    Returns:
+        The records, and words about what was made; empty if nothing was.
+    """
+    if not any(record.split for record in records):
+        made = make_split(records, val_share=val_share, test_share=test_share, seed=seed)
+        how = "by scene" if any(record.scene for record in records) else "by picture"
+        return made, f"split made {how}, {split_words(made)} (seed {seed})"
+    train = [record for record in records if record.split == "train"]
+    if train and val_share and not any(record.split == "val" for record in records):
+        carved = make_split(train, val_share=val_share, test_share=0.0, seed=seed)
+        records = [record for record in records if record.split != "train"] + carved
+        return records, f"validation pictures taken from train/: {split_words(records)} (seed {seed})"
+    return records, ""
+
+
 def split_words(records: Sequence[Record]) -> str:
     """``270 train, 28 val, 59 test``."""
     return ", ".join(f"{sum(record.split == split for record in records)} {split}" for split in SPLITS)

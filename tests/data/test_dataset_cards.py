@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nirgan.data import cards, open_data
+from nirgan.data import Pairing, cards, open_data
+from nirgan.data.inspect import inspect
 from nirgan.errors import NirganError
 from nirgan.registry import DATASETS
 
@@ -51,3 +52,18 @@ def test_unknown_keys_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cards, "card_folder", lambda: tmp_path)
     with pytest.raises(NirganError, match="license"):
         cards.read_card("x")
+
+
+def test_a_cards_pairing_wins_over_the_layouts_and_loses_to_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_pairs
+) -> None:
+    folder = write_pairs(tmp_path / "pairs", ["a", "b", "c"])
+    (tmp_path / "x.yaml").write_text("name: x\ntitle: X\nlayout: nir-rgb\npairing: unregistered\npath: pairs\n")
+    monkeypatch.setattr(cards, "card_folder", lambda: tmp_path)
+    assert open_data([str(folder)], task="nir2rgb").pairing == Pairing.REGISTERED
+    by_card = open_data(["x"], task="nir2rgb")
+    assert by_card.pairing == Pairing.UNREGISTERED
+    assert "unregistered, as the card 'x' says" in by_card.layouts[0]
+    assert inspect(["x"])["pairing"] == "unregistered"
+    assert open_data(["x"], task="nir2rgb", pairing="registered").pairing == Pairing.REGISTERED
+    assert open_data(["x"], task="gray2rgb").pairing == Pairing.REGISTERED  # the source is made from the target

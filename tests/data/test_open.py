@@ -132,13 +132,51 @@ def test_built_in_scenes_need_no_files() -> None:
     assert min(sample.source.shape[1:]) >= 256
 
 
-def test_fingerprint_follows_content_and_split(tmp_path: Path, write_pairs) -> None:
+def test_fingerprint_follows_every_byte_of_a_splits_files(tmp_path: Path, write_pairs) -> None:
     folder = str(write_pairs(tmp_path, NAMES))
     first = open_data([folder], task="nir2rgb").fingerprint()
     assert open_data([folder], task="nir2rgb").fingerprint() == first
     assert open_data([folder], task="nir2rgb", seed=1).fingerprint() != first
-    (tmp_path / "rgb" / "0003.png").write_bytes(b"other")
-    assert open_data([folder], task="nir2rgb").fingerprint() != first
+    data = open_data([folder], task="nir2rgb")
+    of_split = {split: data.fingerprint(split) for split in ("train", "test")}
+    file = data.records("test")[0].target
+    assert file is not None
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # as large as before
+    file.write_bytes(content)
+    assert data.fingerprint() != first
+    assert data.fingerprint("test") != of_split["test"]
+    assert data.fingerprint("train") == of_split["train"]
+    file.unlink()
+    assert data.fingerprint("test") not in of_split.values()
+
+
+def test_splits_are_made_only_where_they_are_wanted(tmp_path: Path, write_pairs) -> None:
+    loose = write_pairs(tmp_path / "loose", NAMES)
+    for split in ("train", "test"):
+        write_pairs(tmp_path / "split" / split, NAMES)
+    data = open_data([str(loose), str(tmp_path / "split")], task="nir2rgb", make_split=False)
+    assert [len(data.records(split)) for split in ("train", "val", "test", "all")] == [10, 0, 10, 30]
+    assert not data.warn_if_split_made
+
+
+def test_a_source_that_needs_a_band_stops_opening_at_once(
+    tmp_path: Path, write_pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nirgan.data import pictures
+
+    folder = write_pairs(tmp_path, NAMES)
+    for name in NAMES:
+        (folder / "nir" / f"{name}.png").write_bytes((folder / "rgb" / f"{name}.png").read_bytes())
+    read = []
+    original = pictures.read_picture
+    monkeypatch.setattr(pictures, "read_picture", lambda path, **k: read.append(path) or original(path, **k))
+    with pytest.raises(NirganError, match=r"0000\.png: its three channels differ.*--band"):
+        open_data([str(folder)], task="nir2rgb")
+    assert len(read) == 1
+    assert open_data([str(folder)], task="nir2rgb", band=2).source_channels == 1
+    assert open_data([str(folder)], task="nir2rgb", count_channels=False).source_channels == 1
+    assert len(read) == 2
 
 
 def test_real_training_pool_keeps_its_split(real_data: Path) -> None:
@@ -176,5 +214,5 @@ def test_a_broken_first_file_does_not_stop_opening(tmp_path: Path, write_pairs) 
     assert open_data([str(folder)], task="nir2rgb").source_channels == 1
     for name in NAMES:
         (folder / "nir" / f"{name}.png").write_bytes(b"broken")
-    with pytest.raises(NirganError, match=r"no source can be used.*0000\.png"):
+    with pytest.raises(NirganError, match=r"no source can be read.*0000\.png"):
         open_data([str(folder)], task="nir2rgb")

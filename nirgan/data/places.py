@@ -1,0 +1,64 @@
+"""Where a ``--data`` points: at a folder, with what a layout's name or a card says about it, or at built-in scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nirgan.data.sample import Pairing
+from nirgan.errors import NirganError
+from nirgan.registry import DATASETS
+
+BUILT_IN = "synthetic"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one ``--data`` names.
+
+    Attributes:
+        folder: Where the pictures are; None for the built-in scenes.
+        layout: Name of the layout to read it by; empty if it has to be recognised.
+        pairing: As a card states it; None where no card does.
+    """
+
+    folder: Path | None
+    layout: str = ""
+    pairing: Pairing | None = None
+
+
+def locate(spec: str) -> Place:
+    """Find what a ``--data`` names: a folder, ``LAYOUT:FOLDER``, the name of a card, or ``synthetic``.
+
+    Raises:
+        NirganError: if there is no such folder or card.
+    """
+    if spec == BUILT_IN:
+        return Place(None)
+    layout, colon, rest = spec.partition(":")
+    if colon and layout in DATASETS.names():
+        folder = Path(rest).expanduser()
+        if not folder.is_dir():
+            raise NirganError(f"--data {spec}: there is no folder {folder}")
+        return Place(folder, layout)
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return Place(folder)
+    if folder.is_file():
+        raise NirganError(f"--data {spec}: that is a file; give the folder of the pictures")
+    from nirgan.data.cards import locate_card
+
+    card, folder = locate_card(spec)
+    return Place(folder, card.layout, Pairing(card.pairing))
+
+
+def real_place(spec: str) -> Path:
+    """One path for every way to name a place: ``DIR``, ``nir-rgb:DIR``, a link to it, or a card of it.
+
+    The built-in scenes, and what leads nowhere, keep their name.
+    """
+    try:
+        folder = locate(spec).folder
+    except NirganError:
+        return Path(spec)
+    return folder.resolve() if folder else Path(BUILT_IN)
