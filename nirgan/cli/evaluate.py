@@ -31,6 +31,10 @@ def command(
         Path | None, typer.Option(help="Folder for metrics.json and per_image.csv; default: in the run.")
     ] = None,
     pairing: Annotated[str | None, typer.Option(help="Override what the layout says: registered, …")] = None,
+    band: Annotated[int | None, typer.Option(min=1, help="Band that is the source; default: as in training.")] = None,
+    full_scale: Annotated[
+        float | None, typer.Option(help="Stored source value that means 1.0; default: the file's, else as in training.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     tile: Annotated[str, typer.Option(help="auto, 0 for whole pictures, or the tiles' side in pixels.")] = "auto",
     json: Json = False,
@@ -39,7 +43,17 @@ def command(
     from nirgan.reporting.score_weights import score_weights
 
     summary, failed = score_weights(
-        weights, data or [], split, protocol=protocol, out=out, pairing=pairing, device=device, tile=tile, track=_track
+        weights,
+        data or [],
+        split,
+        protocol=protocol,
+        out=out,
+        pairing=pairing,
+        band=band,
+        full_scale=full_scale,
+        device=device,
+        tile=tile,
+        track=_track,
     )
     if json:
         emit_json(summary)

@@ -14,6 +14,7 @@ from nirgan.data.index import Data, Record
 from nirgan.data.lookup import apply_lookup
 from nirgan.data.sample import Pairing, Sample
 from nirgan.errors import NirganError
+from nirgan.inference.conditions import sample_conditions
 from nirgan.inference.run import Tile, translate_source
 from nirgan.metrics import dark_share, score_picture, to_8_bit
 from nirgan.metrics.baselines import copy_source
@@ -111,7 +112,7 @@ def score_sample(
     """
     if sample.target is None:
         raise NirganError(f"{sample.path}: has no truth to compare with")
-    output = translate_source(recipe, sample.source, {}, tile=tile).cpu()
+    output = translate_source(recipe, sample.source, sample_conditions(recipe, sample), tile=tile).cpu()
     if not torch.isfinite(output).all():
         raise NirganError(f"{sample.path}: the model's output holds NaN or infinity; its weights are damaged")
     outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}

@@ -11,12 +11,13 @@ from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError, nearest
 from nirgan.inference.device import pick_device
 from nirgan.inference.find import find_weights
-from nirgan.inference.run import Tile
+from nirgan.inference.predict import parse_tile
 from nirgan.metrics.protocol import library_versions, protocol_named
-from nirgan.models.weights import load_recipe, weights_hash
-from nirgan.reporting.choose import Choice, choose_data, run_of
+from nirgan.models.weights import WeightsInfo, load_recipe, weights_hash
+from nirgan.reporting.choose import Choice, choose_data
 from nirgan.reporting.evaluate import Failure, Track, evaluate
 from nirgan.reporting.files import write_results
+from nirgan.reporting.own import run_of
 from nirgan.reporting.summary import summarise
 
 
@@ -28,6 +29,8 @@ def score_weights(
     protocol: str = "nirgan-1",
     out: Path | None = None,
     pairing: str | None = None,
+    band: int | None = None,
+    full_scale: float | None = None,
     device: str = "auto",
     tile: str | int = "auto",
     track: Track = iter,
@@ -39,9 +42,11 @@ def score_weights(
         specs: Folders or cards with the truth; none: the data of the run that the weights come from.
         split: ``test``, ``val``, ``train`` or ``all``.
         protocol: Name of the protocol.
-        out: Folder for the results; None: ``RUN/evaluation/SPLIT`` (other data: ``RUN/evaluation/NAME-SPLIT``), or
-            ``evaluation`` for weights that belong to no run.
+        out: Folder for the results; None: ``RUN/evaluation/SPLIT`` (other data, or a part of the run's:
+            ``RUN/evaluation/NAME-SPLIT``), or ``evaluation/WEIGHTS/NAME-SPLIT`` for weights that belong to no run.
         pairing: Overrides what the data's layout says.
+        band: Band of multi-band sources, from 1; None: as in training.
+        full_scale: Stored source value that means 1.0; None: as in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         tile: ``auto``, 0, or the side of tiles in pixels.
         track: Wraps the records to show progress.
@@ -56,10 +61,11 @@ def score_weights(
     _one_of("--split", split, (*SPLITS, "all"))
     if pairing is not None:
         _one_of("--pairing", pairing, list(Pairing))
-    tiles, place = _tile(tile), pick_device(device)
+    tiles, place = parse_tile(str(tile)), pick_device(device)
     path = find_weights(weights, None)
     recipe, info = load_recipe(path)
-    choice = choose_data(path, info, specs, split, pairing=pairing)
+    choice = choose_data(path, info, specs, split, pairing=pairing, band=band, full_scale=full_scale)
+    _check_channels(path, info, choice)
     evaluation = evaluate(recipe.to(place), info, choice.data, choice.split, tile=tiles, track=track)
     summary = {
         "protocol": definition.name,
@@ -86,31 +92,27 @@ def _describe(choice: Choice) -> dict[str, Any]:
     return {
         "name": choice.name,
         "own": choice.own,
-        "hash": data.fingerprint(),
+        "hash": data.fingerprint(choice.split),
         "layouts": data.layouts,
         "pairing": str(data.pairing),
     }
 
 
+def _check_channels(weights: Path, info: WeightsInfo, choice: Choice) -> None:
+    if choice.data.source_channels == info.source_channels:
+        return
+    advice = "choose one with --band" if info.source_channels == 1 else "give pictures that have as many with --data"
+    raise NirganError(
+        f"{choice.name}: {choice.data.source_channels} source channels, but {weights} takes "
+        f"{info.source_channels}; {advice}"
+    )
+
+
 def _default_folder(weights: Path, choice: Choice) -> Path:
     run = run_of(weights)
-    if run is None:
-        return Path("evaluation")
-    return run / "evaluation" / (choice.split if choice.own else f"{choice.name}-{choice.split}")
+    return (run / "evaluation" if run else Path("evaluation") / weights.stem) / choice.folder
 
 
 def _one_of(option: str, value: str, valid: Sequence[str]) -> None:
     if value not in valid:
         raise NirganError(f"{option} {value}: unknown{nearest(value, valid)} (there are: {', '.join(valid)})")
-
-
-def _tile(value: str | int) -> Tile:
-    if value == "auto":
-        return "auto"
-    try:
-        side = int(value)
-    except ValueError:
-        side = -1
-    if side < 0:
-        raise NirganError(f"--tile {value}: write auto, 0 for whole pictures, or the side of the tiles in pixels")
-    return side

@@ -111,6 +111,22 @@ def test_a_broken_file_exits_with_1_and_is_named(run: Path, tmp_path: Path) -> N
     assert "5.png" in result.stderr
 
 
+def test_a_band_and_a_full_scale_can_be_given(run: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for side in ("nir", "rgb"):
+        (tmp_path / "bands" / side).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "bands" / side / "a.png"), draw.integers(0, 99, (24, 30, 3), dtype=np.uint8))
+    given = ["--weights", run, "--data", tmp_path / "bands", "--out", tmp_path / "out", "--json"]
+    with pytest.raises(NirganError, match="--band"):
+        in_process(evaluate, *given)
+    copies = []
+    for options in (["--band", 2], ["--band", 3], ["--band", 2, "--full-scale", 128]):
+        result = in_process(evaluate, *given, *options)
+        assert result.exit_code == 0
+        copies.append(json.loads(result.stdout)["baselines"]["copy"]["psnr"]["mean"])
+    assert len(set(copies)) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

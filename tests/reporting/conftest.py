@@ -56,6 +56,11 @@ def write_pairs(folder: Path, names: list[str], *, seed: int = 0, height: int = 
             assert cv2.imwrite(str(path), pixels)
 
 
+@pytest.fixture(name="write_pairs")
+def _write_pairs() -> Callable[..., None]:
+    return write_pairs
+
+
 @pytest.fixture(autouse=True)
 def tint(monkeypatch: pytest.MonkeyPatch) -> type[Recipe]:
     MODELS.names()
@@ -88,12 +93,15 @@ def make_weights() -> Callable[..., Path]:
 
 @pytest.fixture
 def make_run(pairs: Path, make_weights: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    def make(name: str = "first", *, pairing: Any = None, **info: Any) -> Path:
+    def make(
+        name: str = "first", *, data: list[str] | None = None, pairing: Any = None, seed: int = 0, **info: Any
+    ) -> Path:
+        specs = [str(pairs)] if data is None else data
         run = tmp_path / "runs" / name
         make_weights(run / "checkpoints" / "best" / "weights.safetensors", **info)
-        config = RunConfig(model="test-tint", task="nir2rgb", data=[str(pairs)], pairing=pairing)
+        config = RunConfig(model="test-tint", task="nir2rgb", data=specs, pairing=pairing, seed=seed)
         (run / "config.yaml").write_text(dump(config))
-        open_data([str(pairs)], task="nir2rgb", pairing=pairing).write_split(run / "split.csv")
+        open_data(specs, task="nir2rgb", pairing=pairing, seed=seed).write_split(run / "split.csv")
         return run
 
     return make
