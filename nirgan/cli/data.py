@@ -83,7 +83,7 @@ def split(
 
     if out.exists() and not overwrite:
         raise NirganError(f"{out} is already there; name another file or use --overwrite")
-    data = _open(folders, task, pairing, seed, val_share=val_share, test_share=test_share)
+    data = _open(folders, task, pairing, seed, val_share=val_share, test_share=test_share, count_channels=False)
     data.write_split(out)
     if json:
         emit_json({"written": str(out), **{name: len(data.records(name)) for name in SPLITS}})

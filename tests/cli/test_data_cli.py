@@ -62,6 +62,14 @@ def test_split_is_written_once_and_used(folder: Path) -> None:
         call("split", folder, "--out", out)
 
 
+def test_split_reads_no_picture(folder: Path) -> None:
+    for name in range(10):  # three different channels, and one file that is broken
+        content = (folder / "rgb" / f"{name}.png").read_bytes()
+        (folder / "nir" / f"{name}.png").write_bytes(content if name else b"broken")
+    result = json.loads(call("split", folder, "--out", folder / "split.csv", "--json"))
+    assert (result["train"], result["val"], result["test"]) == (8, 1, 1)
+
+
 def test_preview_draws_source_beside_target(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     call("preview", "--data", folder, "--crop", "16", "--count", "3", "--out", out, "--set", "dataset.augment.flip=1.0")
