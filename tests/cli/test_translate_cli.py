@@ -193,9 +193,7 @@ def test_two_processes_share_the_files_and_the_first_speaks(translate, folder: P
     launcher = {**ENVIRONMENT, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     command = [sys.executable, "-m", "nirgan", "translate", *args]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [
-        subprocess.Popen(command, cwd=folder, env={**launcher, "RANK": rank}, **pipes) for rank in "01"
-    ]
+    processes = [subprocess.Popen(command, cwd=folder, env={**launcher, "RANK": rank}, **pipes) for rank in "01"]
     (first, first_err), (second, second_err) = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [1, 0], first_err + second_err
     assert second == ""

@@ -100,11 +100,14 @@ def test_a_global_layer_is_named_by_its_place() -> None:
     assert untileable(recipe) == f"the layer generator.{last}.1 looks at the whole picture"
 
 
-@pytest.mark.parametrize(("test_mode", "norm", "sizes"), [
-    ("paper", "batch", {(64, 96)}),  # batch statistics of each tile would differ
-    ("eval", "batch", {(32, 32)}),
-    ("eval", "instance", {(32, 32)}),  # with the statistics of the whole picture in each
-])
+@pytest.mark.parametrize(
+    ("test_mode", "norm", "sizes"),
+    [
+        ("paper", "batch", {(64, 96)}),  # batch statistics of each tile would differ
+        ("eval", "batch", {(32, 32)}),
+        ("eval", "instance", {(32, 32)}),  # with the statistics of the whole picture in each
+    ],
+)
 def test_own_tiles_give_way_to_statistics_of_the_whole_picture(test_mode: str, norm: str, sizes: set) -> None:
     recipe = create_model("pix2pix", crop=32, width=4, dropout="none", test_mode=test_mode, norm=norm).eval()
     assert recipe.tile == 32

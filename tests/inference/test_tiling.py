@@ -91,7 +91,6 @@ def test_coarse_answers_are_put_where_they_belong(tile: int) -> None:
     assert torch.allclose(output[0], expected, atol=1e-6)
 
 
-
 def test_tiles_are_typed_as_auto_or_pixels() -> None:
     assert [parse_tile(text) for text in ("auto", "0", "512")] == ["auto", 0, 512]
     for text in ("", "-1", "1.5", "small", "²"):
