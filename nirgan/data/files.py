@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from types import ModuleType
 
 import numpy as np
 
-from nirgan.data.formats import Header, Refused, jpeg, png, tiff, upright
+from nirgan.data.formats import Content, Decoded, Header, Refused, jpeg, png, tiff, upright
 from nirgan.data.metadata import Metadata
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """File names that are pictures, lower case."""
@@ -31,12 +34,14 @@ class Picture:
     Attributes:
         pixels: (H, W, C) uint8, uint16 or float32 as stored, RGB order, upright, without alpha.
         full_scale: Stored value that means white, where the file itself declares one.
+        type_maximum: Largest value of the file's type, where that of the pixels' is another (32767 of int16 files).
         metadata: What the file says besides.
     """
 
     pixels: np.ndarray
     full_scale: float | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    type_maximum: float | None = None
 
 
 def is_picture(path: Path) -> bool:
@@ -60,11 +65,13 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         kind = _kind(content)
         header: Header = kind.header(content)
         _check_size(header, max_pixels)
-        pixels, full_scale, metadata = kind.read(content)
+        decoded: Decoded = kind.read(content)
+        pixels, metadata = decoded.pixels, decoded.metadata
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             share = 1 - np.isfinite(pixels).mean()
             raise Refused(f"{share:.2%} of its values are NaN or infinite; fill them before use")
-    return Picture(upright(pixels, header.orientation), full_scale, metadata.turned_upright(header.orientation))
+    turned = metadata.turned_upright(header.orientation)
+    return Picture(upright(pixels, header.orientation), decoded.full_scale, turned, decoded.type_maximum)
 
 
 def picture_shape(path: str | Path) -> tuple[int, int, int]:
@@ -96,14 +103,26 @@ def write_picture(path: str | Path, pixels: np.ndarray, metadata: Metadata | Non
     if writer is jpeg and pixels.dtype != np.uint8:
         raise NirganError(f"{path}: JPEG holds 8 bits; write 16-bit results as PNG or TIFF, or ask for depth 8")
     try:
-        write_whole(path, writer.write(np.ascontiguousarray(pixels), (metadata or Metadata()).for_rgb()))
+        write_whole(path, _encoded(path, writer, np.ascontiguousarray(pixels), (metadata or Metadata()).for_rgb()))
     except Refused as error:
         raise NirganError(f"{path}: {error}") from None
     except OSError as error:
         raise NirganError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _kind(content: bytes | mmap.mmap) -> ModuleType:
+def _encoded(path: Path, writer: ModuleType, pixels: np.ndarray, metadata: Metadata) -> bytes:
+    try:
+        return writer.write(pixels, metadata)
+    except (Refused, MemoryError):
+        raise
+    except Exception as error:  # metadata comes from files and may hold anything; the picture matters more
+        if metadata == Metadata():
+            raise
+        logger.warning("%s: written without its metadata, which could not be carried (%s)", path, error)
+        return writer.write(pixels, Metadata())
+
+
+def _kind(content: Content) -> ModuleType:
     start = bytes(content[:4])
     if not start:
         raise Refused(_EMPTY)
@@ -118,12 +137,17 @@ def _kind(content: bytes | mmap.mmap) -> ModuleType:
 
 def _check_size(header: Header, max_pixels: int) -> None:
     # Bands count too, so that a small picture with 60,000 of them does not fill the memory; up to four are free.
-    size = header.height * header.width * max(1, header.channels / 4)
-    if size > max_pixels:
-        bands = f" with {header.channels} bands" if header.channels > 4 else ""
+    share = max(1, header.channels / 4)
+    bands = f" with {header.channels} bands" if header.channels > 4 else ""
+    if header.height * header.width * share > max_pixels:
         raise Refused(
             f"{header.width}x{header.height} pixels{bands} are more than the limit of {max_pixels:,}; "
             "cut it up, or raise max_pixels"
+        )
+    if header.block * share > max_pixels:
+        raise Refused(
+            f"its tiles of {header.block:,} pixels{bands} are more than the limit of {max_pixels:,}; "
+            "save it again with smaller tiles"
         )
 
 

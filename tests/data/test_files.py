@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -132,6 +133,33 @@ class TestPng:
         spread = ((gray16 >> 4) // dark) << 4
         path = with_chunk(saved(tmp_path / "a.png", Image.fromarray(spread)), b"sBIT", b"\x0c")
         assert read_picture(path).full_scale is None
+
+    @pytest.mark.parametrize("bits", [9, 10, 12, 14, 15])
+    @pytest.mark.parametrize("way", ["shifted", "repeated", "rounded", "cut"])
+    @pytest.mark.parametrize("dark", [True, False])
+    def test_every_usual_way_to_spread_samples_is_known_in_dark_frames_too(
+        self, tmp_path: Path, bits: int, way: str, dark: bool
+    ) -> None:
+        limit = 2 ** (2 * bits - 16) if dark else 2**bits  # dark: all stay below the unspread full scale
+        samples = np.random.default_rng(3).integers(0, limit, (20, 30)).astype(np.float64)
+        unit = samples / (2**bits - 1)
+        spread = {
+            "shifted": samples * 2 ** (16 - bits),
+            "repeated": samples * 2 ** (16 - bits) + samples // 2 ** (2 * bits - 16),
+            "rounded": np.round(unit * 65535),
+            "cut": np.floor(unit * 65535 + 1e-9),
+        }[way].astype(np.uint16)
+        path = with_chunk(saved(tmp_path / "a.png", Image.fromarray(spread)), b"sBIT", bytes([bits]))
+        assert read_picture(path).full_scale is None
+
+    def test_a_dark_frame_of_unspread_samples_has_the_declared_full_scale(self, tmp_path: Path) -> None:
+        dark = np.random.default_rng(4).integers(0, 40, (20, 30), dtype=np.uint16)
+        path = with_chunk(saved(tmp_path / "a.png", Image.fromarray(dark)), b"sBIT", b"\x0c")
+        assert read_picture(path).full_scale == 4095
+
+    def test_black_is_read_as_the_specification_has_it(self, tmp_path: Path) -> None:
+        black = Image.fromarray(np.zeros((8, 8), np.uint16))
+        assert read_picture(with_chunk(saved(tmp_path / "a.png", black), b"sBIT", b"\x0c")).full_scale is None
 
     def test_full_scale_is_never_taken_from_the_pixels(self, tmp_path: Path, gray16: np.ndarray) -> None:
         assert read_picture(saved(tmp_path / "a.png", Image.fromarray(gray16 >> 4))).full_scale is None
@@ -264,7 +292,7 @@ class TestTiff:
         tifffile.imwrite(tmp_path / "a.tif", signed)
         picture = read_picture(tmp_path / "a.tif")
         np.testing.assert_array_equal(picture.pixels[..., 0], signed)
-        assert (picture.pixels.dtype, picture.full_scale) == (np.uint16, 32767)
+        assert (picture.pixels.dtype, picture.full_scale, picture.type_maximum) == (np.uint16, None, 32767)
         tifffile.imwrite(tmp_path / "b.tif", signed - signed.max())
         assert "signed" in refusal(tmp_path / "b.tif")
 
@@ -366,6 +394,45 @@ class TestRefusals:
         )
         (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
         assert "100000x100000" in refusal(tmp_path / "bomb.png")
+
+    @pytest.mark.parametrize("first", ["small", "large"])
+    def test_a_second_header_cannot_hide_the_size(self, tmp_path: Path, colour: np.ndarray, first: str) -> None:
+        path = saved(tmp_path / "a.png", Image.fromarray(colour))
+        content = path.read_bytes()
+        data = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+        large = struct.pack(">I", 13) + b"IHDR" + data + struct.pack(">I", zlib.crc32(b"IHDR" + data))
+        at = 33 if first == "small" else 8
+        path.write_bytes(content[:at] + large + content[at:])
+        assert "two PNG headers" in refusal(path)
+        with pytest.raises(NirganError, match="two PNG headers"):
+            picture_shape(path)
+
+    def test_tiles_count_for_the_size(self, tmp_path: Path, colour: np.ndarray) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", tile=(512, 512), compression="zlib")
+        assert "tiles of 262,144 pixels are more than the limit of 10,000" in refusal(
+            tmp_path / "a.tif", max_pixels=10_000
+        )
+        np.testing.assert_array_equal(read_picture(tmp_path / "a.tif").pixels, colour)
+
+    @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+    def test_cut_files_show_in_their_headers(self, tmp_path: Path, suffix: str) -> None:
+        content = saved(tmp_path / f"a.{suffix}", Image.fromarray(smooth_colour())).read_bytes()
+        for size in (len(content) // 2, len(content) - 2):
+            (tmp_path / f"cut.{suffix}").write_bytes(content[:size])
+            with pytest.raises(NirganError, match="cut"):
+                picture_shape(tmp_path / f"cut.{suffix}")
+
+    @pytest.mark.parametrize("tile", [None, (16, 16)])
+    def test_the_header_of_a_large_tiff_is_not_the_whole_file(
+        self, tmp_path: Path, tile: tuple[int, int] | None
+    ) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", np.zeros((1000, 4000), np.uint16), tile=tile)
+        tracemalloc.start()
+        try:
+            assert picture_shape(tmp_path / "a.tif") == (1000, 4000, 1)
+            assert tracemalloc.get_traced_memory()[1] < 4_000_000  # the file has 8 MB
+        finally:
+            tracemalloc.stop()
 
     def test_random_damage_never_escapes_as_another_error(self, tmp_path: Path, colour: np.ndarray) -> None:
         rng = np.random.default_rng(8)

@@ -160,6 +160,41 @@ def test_metadata_too_large_for_jpeg_is_left_out(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.jpg").metadata.xmp is None
 
 
+@pytest.mark.parametrize("target", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("unit", ["INCH", "CENTIMETER"])
+def test_a_resolution_beyond_what_the_format_holds_is_cut(tmp_path: Path, target: str, unit: str) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    largest = (2**32 - 1, 1)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", resolution=(largest, largest), resolutionunit=unit)
+    metadata = read_picture(tmp_path / "a.tif").metadata
+    assert metadata.dpi is not None
+    assert min(metadata.dpi) >= 2**32 - 1
+    write_picture(tmp_path / f"b.{target}", pixels, metadata)
+    back = read_picture(tmp_path / f"b.{target}").metadata.dpi
+    assert back is not None
+    assert min(back) >= 65535
+
+
+def test_a_profile_of_more_parts_than_jpeg_counts_is_left_out(tmp_path: Path) -> None:
+    long = RGB_PROFILE + bytes(256 * 65519)
+    metadata = Metadata(icc=struct.pack(">I", len(long)) + long[4:], xmp=XMP)
+    write_picture(tmp_path / "a.jpg", np.zeros((8, 8, 3), np.uint8), metadata)
+    back = read_picture(tmp_path / "a.jpg").metadata
+    assert (back.icc, back.xmp) == (None, XMP.replace(b'="6"', b'="1"'))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_metadata_that_cannot_be_written_never_costs_the_picture(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    impossible = Metadata(dpi=(float("nan"), 300.0), exif=b"II*\0\xff\xff\xff\xff")
+    write_picture(tmp_path / name, pixels, impossible)
+    np.testing.assert_array_equal(read_picture(tmp_path / name).pixels, pixels)
+    assert "without its metadata" in caplog.text
+    assert name in caplog.text
+
+
 def test_a_small_file_cannot_unpack_into_a_large_profile(tmp_path: Path, image: Image.Image) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Bomb", "0" * 40_000_000, zip=True)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from nirgan.data.metadata import Metadata
+
+Content = bytes | mmap.mmap
+"""A file's bytes, read or mapped."""
 
 LARGEST_METADATA = 16 * 2**20
 """Bytes; a metadata block larger than this is not carried."""
@@ -23,18 +31,36 @@ class Header:
         width: Stored columns.
         channels: Colour channels or bands, alpha not counted.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        block: Pixels of the largest piece that is decoded at once, where that is not the picture (tiles).
     """
 
     height: int
     width: int
     channels: int
     orientation: int = 1
+    block: int = 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the upright picture."""
         turned = self.orientation >= 5
         return (self.width, self.height, self.channels) if turned else (self.height, self.width, self.channels)
+
+
+class Decoded(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        pixels: (H, W, C) uint8, uint16 or float32 as stored.
+        metadata: What the file says besides.
+        full_scale: Stored value that means white, where the file declares one.
+        type_maximum: Largest value of the stored type, where that of the pixels' type is another (int16).
+    """
+
+    pixels: np.ndarray
+    metadata: Metadata
+    full_scale: float | None = None
+    type_maximum: float | None = None
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

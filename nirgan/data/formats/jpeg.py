@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from nirgan.data.formats import Header, Refused, exif
+from nirgan.data.formats import Content, Decoded, Header, Refused, exif
 from nirgan.data.metadata import Metadata
 
 MAGIC = b"\xff\xd8\xff"
@@ -18,6 +18,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _EXIF, _XMP, _ICC, _JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 _LARGEST_SEGMENT = 65533
 _LARGEST_SIDE = 65500
+_MOST_ICC_PARTS = 255
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class _Segment:
     """Where the next segment starts."""
 
 
-def header(content: bytes) -> Header:
+def header(content: Content) -> Header:
     """Size and orientation from the segments before the pixels.
 
     Raises:
         Refused: if the file is no JPEG, cut or damaged.
     """
     frame, block = None, None
-    for segment in _segments(content):
+    for segment in _whole(content):
         if segment.marker in _FRAMES and len(segment.data) >= 6:
             frame = frame or struct.unpack(">BHHB", segment.data[:6])
         elif segment.marker == _APP1 and segment.data.startswith(_EXIF):
@@ -46,21 +47,18 @@ def header(content: bytes) -> Header:
     return Header(height, width, 1 if components == 1 else 3, exif.orientation(block))
 
 
-def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
-    """Decode pixels (H, W, 1 or 3) uint8 as stored, and the metadata; CMYK becomes RGB.
+def read(content: bytes) -> Decoded:
+    """Decode pixels (H, W, 1 or 3) uint8 as stored; CMYK becomes RGB.
 
     Raises:
         Refused: if the file is cut or damaged.
     """
-    segments = list(_segments(content))
-    # Some decoders fill what is missing with grey and say nothing.
-    if not segments or content.find(_EOI, segments[-1].end) < 0:
-        raise Refused("the file is cut: its end is missing; copy it again")
+    segments = _whole(content)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise Refused("the file is damaged or of a rare kind of JPEG: it cannot be decoded; save it again as PNG")
     pixels = decoded[..., None] if decoded.ndim == 2 else decoded[..., ::-1]
-    return pixels, None, _metadata(segments)
+    return Decoded(pixels, _metadata(segments))
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
@@ -80,7 +78,18 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
     return content[:2] + app0 + b"".join(_metadata_segments(metadata)) + rest
 
 
-def _segments(content: bytes) -> Iterator[_Segment]:
+def _whole(content: Content) -> list[_Segment]:
+    """Segments before the pixels of a file that has an end: some decoders fill what is missing with grey, silently.
+
+    The end is sought from behind, so that a mapped file is not read for it.
+    """
+    segments = list(_segments(content))
+    if not segments or segments[-1].marker != _SOS or content.rfind(_EOI, segments[-1].end) < 0:
+        raise Refused("the file is cut: its end is missing; copy it again")
+    return segments
+
+
+def _segments(content: Content) -> Iterator[_Segment]:
     """Segments up to and including the first start of scan."""
     if content[:3] != MAGIC:
         raise Refused("not a JPEG file, whatever its name says")
@@ -130,7 +139,9 @@ def _metadata_segments(metadata: Metadata) -> Iterator[bytes]:
             yield _segment(_APP1, prefix + block)
     room = _LARGEST_SEGMENT - len(_ICC) - 2
     parts = [metadata.icc[i : i + room] for i in range(0, len(metadata.icc), room)] if metadata.icc else []
-    for number, part in enumerate(parts[:255], start=1):
+    if len(parts) > _MOST_ICC_PARTS:  # the number of a part is one byte; a part of a profile is none
+        return
+    for number, part in enumerate(parts, start=1):
         yield _segment(_APP2, _ICC + bytes((number, len(parts))) + part)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from nirgan.data.formats import LARGEST_METADATA, Header, Refused, exif, without_alpha
+from nirgan.data.formats import LARGEST_METADATA, Content, Decoded, Header, Refused, exif, without_alpha
 from nirgan.data.metadata import Metadata
 
 logger = logging.getLogger(__name__)
@@ -19,36 +19,35 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 _COLOUR_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 _XMP = b"XML:com.adobe.xmp"
 _INCH_M = 0.0254
+_LARGEST_NUMBER = 2**31 - 1
 
 
-def header(content: bytes) -> Header:
+def header(content: Content) -> Header:
     """Size and orientation from the chunk list alone.
 
     Raises:
         Refused: if the file is no PNG, cut or damaged.
     """
-    chunks = dict(_chunks(content, with_data={b"IHDR", b"eXIf"}))
+    chunks = _first_chunks(content, {b"IHDR", b"eXIf"})
     if b"IEND" not in chunks:
         raise Refused("the file is cut: its end is missing; copy it again")
     width, height, _, colour = _ihdr(chunks)
     return Header(height, width, _COLOUR_CHANNELS[colour], exif.orientation(chunks.get(b"eXIf")))
 
 
-def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
-    """Decode pixels (H, W, C) uint8 or uint16 as stored, the declared full scale and the metadata.
+def read(content: bytes) -> Decoded:
+    """Decode pixels (H, W, C) uint8 or uint16 as stored.
 
     Raises:
         Refused: if the file is cut or damaged, or the picture transparent.
     """
-    chunks: dict[bytes, bytes] = {}
-    for kind, data in _chunks(content, with_data={b"IHDR", b"eXIf", b"iCCP", b"tRNS", b"sBIT", b"pHYs"}, check=True):
-        chunks.setdefault(kind, data)
+    chunks = _first_chunks(content, {b"IHDR", b"eXIf", b"iCCP", b"tRNS", b"sBIT", b"pHYs"}, check=True)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if b"IEND" in chunks else None
     if decoded is None:
         raise Refused("the file is cut or damaged: it cannot be decoded; copy it again")
     _, _, depth, colour = _ihdr(chunks)
     pixels = _colours(decoded, colour, depth, chunks.get(b"tRNS"))
-    return pixels, _full_scale(pixels, depth, chunks.get(b"sBIT")), _metadata(content, chunks)
+    return Decoded(pixels, _metadata(content, chunks), _full_scale(pixels, depth, chunks.get(b"sBIT")))
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
@@ -61,7 +60,17 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
     return content[:header_end] + b"".join(_metadata_chunks(metadata)) + content[header_end:]
 
 
-def _chunks(content: bytes, *, with_data: set[bytes], check: bool = False) -> Iterator[tuple[bytes, bytes]]:
+def _first_chunks(content: Content, with_data: set[bytes], *, check: bool = False) -> dict[bytes, bytes]:
+    """The first chunk of each kind: decoders take the first, so whoever looks at the last can be told another size."""
+    chunks: dict[bytes, bytes] = {}
+    for kind, data in _chunks(content, with_data=with_data, check=check):
+        if kind == b"IHDR" and kind in chunks:
+            raise Refused("the file is damaged: it has two PNG headers; copy it again")
+        chunks.setdefault(kind, data)
+    return chunks
+
+
+def _chunks(content: Content, *, with_data: set[bytes], check: bool = False) -> Iterator[tuple[bytes, bytes]]:
     # Only the data that is asked for is copied out: a header look-up must not read a whole mapped file.
     if content[:8] != MAGIC:
         raise Refused("not a PNG file, whatever its name says")
@@ -113,19 +122,33 @@ def _full_scale(pixels: np.ndarray, depth: int, significant: bytes | None) -> fl
     """Full scale by sBIT, the number of bits that the camera delivered.
 
     The specification wants such samples spread over the whole range, and then the full scale is the type's; many
-    cameras store them unspread. Which of the two it is shows in the samples: spread ones are all multiples of the
-    spreading step (or its bit pattern), unspread ones never exceed the declared bits. This asks how the file was
-    written, not how bright the picture is.
+    cameras store them unspread. Which of the two it is shows in how the samples are written, not in how bright they
+    are: unspread ones never exceed the declared bits, spread ones follow one pattern from the first to the last. A
+    picture that fits both (all black) counts as spread, as the specification has it, so that a camera's dark frames
+    are read like its bright ones.
     """
     bits = max(significant) if significant else depth
     if depth != 16 or not 8 < bits < 16:
         return None
-    declared, low = 2**bits - 1, 2 ** (16 - bits) - 1
-    if pixels.max() > declared:
-        return None
-    padded = pixels & low
-    spread = bool(((padded == 0) | (padded == pixels >> bits)).all())
-    return None if spread and pixels.any() else float(declared)
+    declared = 2**bits - 1
+    return None if pixels.max() > declared or _is_spread(pixels, bits) else float(declared)
+
+
+def _is_spread(pixels: np.ndarray, bits: int) -> bool:
+    """Whether samples of so many bits were all spread over 16 in one of the usual ways.
+
+    All of them put the sample's bits highest; what stands below tells.
+    """
+    sample, below = (pixels >> (16 - bits)).astype(np.uint32), pixels & (2 ** (16 - bits) - 1)
+    return any(np.array_equal(below, expected) for expected in _below_spread(sample, bits))
+
+
+def _below_spread(sample: np.ndarray, bits: int) -> Iterator[np.ndarray]:
+    largest, low = 2**bits - 1, 2 ** (16 - bits) - 1
+    yield np.zeros_like(sample)  # shifted
+    yield sample >> (2 * bits - 16)  # the highest bits once more
+    yield (2 * sample * low + largest) // (2 * largest)  # sample * 65535 / largest, rounded
+    yield sample * low // largest  # the same, cut
 
 
 def _metadata(content: bytes, chunks: dict[bytes, bytes]) -> Metadata:
@@ -177,7 +200,7 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[bytes]:
     if metadata.icc:
         yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
     if metadata.dpi:
-        x, y = (round(value / _INCH_M) for value in metadata.dpi)
+        x, y = (min(max(round(value / _INCH_M), 1), _LARGEST_NUMBER) for value in metadata.dpi)
         yield _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
     if metadata.exif:
         yield _chunk(b"eXIf", metadata.exif)

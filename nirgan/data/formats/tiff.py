@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import struct
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from nirgan.data.formats import Header, Refused, exif, without_alpha
+from nirgan.data.formats import Content, Decoded, Header, Refused, exif, without_alpha
 from nirgan.data.metadata import Metadata, TiffTag
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -30,39 +31,41 @@ _MAX_SAMPLE_VALUE, _WHITE_LEVEL, _XMP, _ICC = 281, 50717, 700, 34675
 _REDUCED, _MASK = 1, 4
 # An array (H, W, C) saved without saying that its last axis is channels has "pages" this narrow.
 _NARROW = 16
+_LARGEST_NUMBER = 2**32 - 1
 
 
-def header(content: bytes) -> Header:
+def header(content: Content) -> Header:
     """Size and orientation from the tags alone.
 
     Raises:
-        Refused: if the file is no TIFF, damaged, or holds several pictures.
+        Refused: if the file is no TIFF, cut, damaged, or holds several pictures.
     """
     with _opened(content) as file:
         pages = _pages(file)
+        _check_whole(pages, len(content))
         page = pages[0]
+        block = max(page.tilewidth * page.tilelength for page in pages)
         if len(pages) > 1 and _is_narrow(page, pages):
-            return Header(len(pages), page.imagelength, page.imagewidth)
+            return Header(len(pages), page.imagelength, page.imagewidth, block=block)
         channels = 3 if page.photometric in (_PALETTE, _CMYK) else int(page.samplesperpixel) - len(_alpha_at(page))
-        return Header(page.imagelength, page.imagewidth, channels * len(pages), _orientation(page))
+        return Header(page.imagelength, page.imagewidth, channels * len(pages), _orientation(page), block)
 
 
-def read(content: bytes) -> tuple[np.ndarray, float | None, Metadata]:
-    """Decode pixels (H, W, C) uint8, uint16 or float32 as stored, the declared full scale and the metadata.
+def read(content: bytes) -> Decoded:
+    """Decode pixels (H, W, C) uint8, uint16 or float32 as stored.
 
     Raises:
         Refused: if the file is cut or damaged, holds several pictures, or numbers or colours that are not understood.
     """
     with _opened(content) as file:
         pages = _pages(file)
-        for page in pages:
-            _check_whole(page, len(content))
+        _check_whole(pages, len(content))
         arrays = [_page_pixels(page) for page in pages]
         if len(pages) > 1 and _is_narrow(pages[0], pages):
             pixels = np.stack([array[..., 0] for array in arrays])
         else:
             pixels = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=2)
-        return *_numbers(pixels, pages[0]), _metadata(content, pages[0])
+        return _decoded(pixels, pages[0], _metadata(content, pages[0]))
 
 
 def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
@@ -76,6 +79,7 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
         pointers = {code: e for code, e in ((exif.EXIF_IFD, ifds.exif), (exif.GPS_IFD, ifds.gps)) if e}
     if metadata.xmp:
         carried.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
+    dpi = (min(metadata.dpi[0], _LARGEST_NUMBER), min(metadata.dpi[1], _LARGEST_NUMBER)) if metadata.dpi else None
     buffer, colour = io.BytesIO(), pixels.shape[2] == 3
     tifffile.imwrite(
         buffer,
@@ -86,8 +90,8 @@ def write(pixels: np.ndarray, metadata: Metadata) -> bytes:
         predictor=True,
         metadata=None,
         software=False,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
+        resolution=dpi,
+        resolutionunit="INCH" if dpi else None,
         iccprofile=metadata.icc,
         extratags=carried,
     )
@@ -109,10 +113,12 @@ def _with_lists(content: bytes, order: str, lists: dict[int, tuple[exif.Entry, .
     return bytes(whole) + exif.pack(main, order, len(whole))
 
 
-def _opened(content: bytes) -> tifffile.TiffFile:
+def _opened(content: Content) -> tifffile.TiffFile:
     if bytes(content[:4]) not in MAGICS:
         raise Refused("not a TIFF file, whatever its name says")
-    return tifffile.TiffFile(io.BytesIO(content))
+    # A mapped file is a stream already: only the tags are read of it.
+    stream: Any = content if isinstance(content, mmap.mmap) else io.BytesIO(content)
+    return tifffile.TiffFile(stream)
 
 
 def _pages(file: tifffile.TiffFile) -> list[Any]:
@@ -142,10 +148,11 @@ def _is_narrow(page: Any, pages: list[Any]) -> bool:
     return page.imagewidth <= _NARROW < min(page.imagelength, len(pages))
 
 
-def _check_whole(page: Any, size: int) -> None:
-    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False) if count]
-    if not ends or max(ends) > size:
-        raise Refused("the file is cut: pixels are missing at its end; copy it again")
+def _check_whole(pages: list[Any], size: int) -> None:
+    for page in pages:
+        ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False) if count]
+        if not ends or max(ends) > size:
+            raise Refused("the file is cut: pixels are missing at its end; copy it again")
 
 
 def _page_pixels(page: Any) -> np.ndarray:
@@ -197,24 +204,23 @@ def _from_cmyk(inks: np.ndarray, white: float) -> np.ndarray:
     return np.rint(paper[..., :3] * paper[..., 3:] * white).astype(inks.dtype)
 
 
-def _numbers(pixels: np.ndarray, page: Any) -> tuple[np.ndarray, float | None]:
+def _decoded(pixels: np.ndarray, page: Any, metadata: Metadata) -> Decoded:
     """Pixels as uint8, uint16 or float32, and the full scale that the file declares."""
     kind, size = pixels.dtype.kind, pixels.dtype.itemsize
     if kind == "b":
-        return pixels.astype(np.uint8) * np.uint8(255), None
+        return Decoded(pixels.astype(np.uint8) * np.uint8(255), metadata)
     if kind == "f":
-        return pixels.astype(np.float32), _white_level(page)
+        return Decoded(pixels.astype(np.float32), metadata, _white_level(page))
     if kind == "i" and size <= 2:
         if pixels.min() < 0:
             raise Refused(f"its signed numbers go down to {pixels.min()}; shift it to numbers from 0 up")
-        return pixels.astype(f"u{size}"), float(np.iinfo(pixels.dtype).max)
+        return Decoded(pixels.astype(f"u{size}"), metadata, _white_level(page), float(np.iinfo(pixels.dtype).max))
     if kind != "u" or size > 2:
         raise Refused(f"its numbers are {pixels.dtype}; save it as 8-bit, 16-bit or float")
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     bits = int(page.bitspersample)
-    if page.photometric not in (_PALETTE, _CMYK) and bits < 8 * size:
-        return pixels, float(2**bits - 1)
-    return pixels, _white_level(page)
+    packed = page.photometric not in (_PALETTE, _CMYK) and bits < 8 * size
+    return Decoded(pixels, metadata, float(2**bits - 1) if packed else _white_level(page))
 
 
 def _white_level(page: Any) -> float | None:
