@@ -59,7 +59,7 @@ def _headers(records: Sequence[Record]) -> list[Problem]:
         sizes = [_size(record, side, unreadable) for side in ("source", "target")]
         if record.pairing == Pairing.REGISTERED and None not in sizes and sizes[0] != sizes[1]:
             unequal.append(str(record.path))
-    found = {"unreadable": unreadable, "different sizes": unequal}
+    found = {"unreadable": list(dict.fromkeys(unreadable)), "different sizes": unequal}  # two sides can be one file
     return [Problem.of(kind, files) for kind, files in found.items() if files]
 
 

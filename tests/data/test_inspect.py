@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from nirgan.data.inspect import inspect
 
 
@@ -28,6 +31,25 @@ def test_problems_are_counted_and_named(tmp_path: Path, write_pairs) -> None:
     assert found["different sizes"] == [str(folder / "nir" / "c.png")]
     assert found["several files with one name"] == [str(folder / "rgb" / "d.jpg"), str(folder / "rgb" / "d.png")]
     assert found["in split.csv but not in the data"] == ["set/e"]
+
+
+def test_a_broken_file_with_both_sides_counts_once(tmp_path: Path, write) -> None:
+    for name in "abc":
+        write(tmp_path / f"{name}.png", np.random.default_rng(0).integers(0, 256, (16, 32, 3), dtype=np.uint8))
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    problems = inspect([f"sidebyside:{tmp_path}"])["problems"]
+    assert problems == [{"kind": "unreadable", "count": 1, "files": [str(tmp_path / "b.png")]}]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_cut_files_are_found(tmp_path: Path, write_pairs, write, suffix: str) -> None:
+    folder = write_pairs(tmp_path, ["a", "b"])
+    (folder / "nir" / "b.png").unlink()
+    cut = folder / "nir" / f"b.{suffix}"
+    write(cut, np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8))
+    assert inspect([str(folder)])["problems"] == []
+    cut.write_bytes(cut.read_bytes()[:-20])
+    assert inspect([str(folder)])["problems"] == [{"kind": "unreadable", "count": 1, "files": [str(cut)]}]
 
 
 def test_unpaired_folders_count_pictures(tmp_path: Path, write_pairs) -> None:
