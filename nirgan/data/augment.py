@@ -59,7 +59,12 @@ def resize(picture: Array, side: int) -> Array:
     if picture.shape[0] == side:
         return picture
     method = cv2.INTER_AREA if picture.shape[0] > side else cv2.INTER_LINEAR
-    return cv2.resize(picture, (side, side), interpolation=method).reshape(side, side, -1)
+    # OpenCV's area averages take four channels at most.
+    groups = [
+        cv2.resize(picture[..., first : first + 4], (side, side), interpolation=method).reshape(side, side, -1)
+        for first in range(0, picture.shape[2], 4)
+    ]
+    return np.concatenate(groups, axis=2)
 
 
 def _apply(transforms: Sequence[Any], random: np.random.Generator, picture: Array) -> Array:

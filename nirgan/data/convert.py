@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,7 @@ _HOPELESS_SHARE = 0.5
 def full_scale_of(picture: Picture, given: float | None = None, weights: float | None = None) -> float:
     """Stored value that becomes 1.0: as given, else by the file's metadata, the weights, the type's maximum.
 
-    The picture's own values are never asked. A full scale from weights counts only where the file's type can mean it:
-    4095 says nothing about an 8-bit file, nor 255 (8-bit training pictures) about a 16-bit one.
+    The picture's own values are never asked. A full scale from weights counts only where the file ``can_mean`` it.
 
     Raises:
         NirganError: if the given full scale is not a positive number.
@@ -38,14 +38,32 @@ def full_scale_of(picture: Picture, given: float | None = None, weights: float |
         return float(given)
     if picture.full_scale is not None:
         return picture.full_scale
-    dtype = picture.pixels.dtype
-    if weights is not None and _can_mean(weights, dtype):
+    if weights is not None and can_mean(weights, picture):
         return float(weights)
-    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+    return _type_maximum(picture)
+
+
+def can_mean(full_scale: float, picture: Picture) -> bool:
+    """Whether a full scale that was said of other files can be this one's, by its type alone.
+
+    8-bit files: above 1 (which is said of float files), up to 255. 16-bit files: above 255 (which is said of 8-bit
+    files), up to the type's maximum. Float files: never. They hold [0, 1] unless the user or the file itself says
+    otherwise; 4095, learned from 12-bit files, would turn them black.
+    """
+    dtype = picture.pixels.dtype
+    if dtype.kind == "f":
+        return False
+    return (1 if dtype.itemsize == 1 else 255) < full_scale <= _type_maximum(picture)
 
 
 def to_source(
-    picture: Picture, task: Task, *, band: int | None = None, full_scale: float | None = None, path: Path | str
+    picture: Picture,
+    task: Task,
+    *,
+    band: int | None = None,
+    full_scale: float | None = None,
+    weights: float | None = None,
+    path: Path | str,
 ) -> np.ndarray:
     """Make a source (C, H, W) float32 in [0, 1] from a picture.
 
@@ -56,20 +74,20 @@ def to_source(
         picture: As read.
         task: What the source is for.
         band: Channel to take, from 1.
-        full_scale: As ``full_scale_of`` decided; None decides without weights.
+        full_scale: As given by the user; see ``full_scale_of``.
+        weights: Full scale that weights were trained with; see there.
         path: Named in errors.
 
     Raises:
         NirganError: for three different channels without a band, a band that is not there, or channels that
             ``gray2rgb`` cannot read as grey or RGB.
     """
-    pixels = picture.pixels
-    channels = pixels.shape[2]
     if band is not None:
+        channels = picture.pixels.shape[2]
         if not 1 <= band <= channels:
             raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
-        pixels = pixels[..., band - 1 : band]
-    unit = _unit(pixels, full_scale_of(picture, full_scale), path, declared=full_scale or picture.full_scale)
+        picture = replace(picture, pixels=picture.pixels[..., band - 1 : band])
+    unit = _unit(picture, full_scale, weights, path)
     if task == "gray2rgb":
         return _lightness(unit, path)
     if unit.shape[0] != 3:
@@ -84,8 +102,10 @@ def to_source(
     return unit[:1] + ((unit[1:2] - unit[:1]) + (unit[2:] - unit[:1])) / np.float32(3)
 
 
-def to_target(picture: Picture, path: Path | str, *, full_scale: float | None = None) -> np.ndarray:
-    """Make a target (3, H, W) float32 in [0, 1], sRGB, from a colour picture.
+def to_target(
+    picture: Picture, path: Path | str, *, full_scale: float | None = None, weights: float | None = None
+) -> np.ndarray:
+    """Make a target (3, H, W) float32 in [0, 1], sRGB, from a colour picture; full scales as for ``to_source``.
 
     Raises:
         NirganError: if it has not three channels.
@@ -94,7 +114,7 @@ def to_target(picture: Picture, path: Path | str, *, full_scale: float | None = 
     if channels != 3:
         what = "is grey" if channels == 1 else f"has {channels} channels"
         raise NirganError(f"{path}: a colour picture is needed here, and this one {what}")
-    return _unit(picture.pixels, full_scale_of(picture, full_scale), path, declared=full_scale or picture.full_scale)
+    return _unit(picture, full_scale, weights, path)
 
 
 def from_unit(rgb: np.ndarray, depth: int) -> np.ndarray:
@@ -108,23 +128,21 @@ def from_unit(rgb: np.ndarray, depth: int) -> np.ndarray:
     return np.ascontiguousarray(levels.astype(dtype).transpose(1, 2, 0))
 
 
-def _can_mean(full_scale: float, dtype: np.dtype) -> bool:
-    if full_scale in (255, 65535):  # what training took from its files' type, not from a sensor
-        return False
-    if dtype.kind == "f":
-        return full_scale > 0
-    above = 255 if dtype.itemsize == 2 else 0
-    return above < full_scale <= np.iinfo(dtype).max
+def _type_maximum(picture: Picture) -> float:
+    dtype = picture.pixels.dtype
+    return 1.0 if dtype.kind == "f" else float(picture.type_maximum or np.iinfo(dtype).max)
 
 
-def _unit(pixels: np.ndarray, full_scale: float, path: Path | str, *, declared: float | None) -> np.ndarray:
+def _unit(picture: Picture, given: float | None, weights: float | None, path: Path | str) -> np.ndarray:
+    full_scale = full_scale_of(picture, given, weights)
     # Divided in float32, not multiplied by a reciprocal: full scale becomes exactly 1.
-    unit = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(full_scale)
+    unit = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(full_scale)
     above = float((unit > 1).mean())
-    if above > _HOPELESS_SHARE and declared is None:
+    said = given is not None or picture.full_scale is not None
+    if above > _HOPELESS_SHARE and picture.pixels.dtype.kind == "f" and not said:
         raise NirganError(
             f"{path}: {above:.0%} of its values are above {full_scale:g}, the full scale of a float file that "
-            "declares none; say what is white with --full-scale"
+            "declares none; say what is white with --full-scale (or, for the colour side of pairs, store 0 to 1)"
         )
     if above > _ABOVE_SHARE:
         logger.warning(

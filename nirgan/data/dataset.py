@@ -13,10 +13,18 @@ import torch
 from nirgan.config.schema import Augmentation
 from nirgan.data.augment import Augment, resize
 from nirgan.data.cache import PictureCache
-from nirgan.data.convert import full_scale_of
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
-from nirgan.data.pictures import Side, lightness_of, prepare_source, read_side, source_part, target_of
+from nirgan.data.pictures import (
+    Side,
+    lightness_of,
+    prepare_source,
+    prepare_target,
+    read_side,
+    scale_of,
+    source_part,
+    target_part,
+)
 from nirgan.data.sample import Pairing, Sample, SampleKey
 from nirgan.data.sizes import check_sizes
 from nirgan.errors import NirganError
@@ -101,7 +109,7 @@ class TrainingSet:
         target_random = self._random(key, _SHARED if together else _TARGET)
         source_random = self._random(key, _SHARED if together else _SOURCE)
         target_crop = self._cut(target, target_random)
-        target_array = self._geometry(target_of(target_record, target_crop), target_random)
+        target_array = self._geometry(target_part(target_record, target_crop), target_random)
         if self.data.task == "gray2rgb" and together:
             source_array = lightness_of(target_array)
         else:
@@ -120,7 +128,7 @@ class TrainingSet:
 
     def _convert_source(self, record: Record, crop: Picture) -> Array:
         if self.data.task == "gray2rgb":
-            return lightness_of(target_of(record, crop))
+            return lightness_of(target_part(record, crop))
         return source_part(record, crop)
 
     def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
@@ -172,13 +180,10 @@ class TrainingSet:
         if min(height, width) < self.crop:
             raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {self.crop}")
         key = (record.key, side)
-        scale = full_scale_of(picture, self.data.full_scale if side == "source" else None)
-        if side == "source":
-            picture = prepare_source(self.data, record, picture, checked=key in self._scales)
-        elif key not in self._scales:
-            target_of(record, picture)
-        self._scales[key] = scale
-        return picture
+        prepare = prepare_source if side == "source" else prepare_target
+        prepared = prepare(self.data, record, picture, checked=key in self._scales)
+        self._scales[key] = scale_of(self.data, side, picture)
+        return prepared
 
 
 def _channels_first(picture: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nirgan.color.lab import lightness
-from nirgan.data.convert import from_unit, full_scale_of, to_source, to_target
+from nirgan.data.convert import can_mean, from_unit, full_scale_of, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
 from nirgan.data.sample import Pairing, Sample
@@ -48,13 +48,13 @@ def read_sample(data: Data, record: Record) -> Sample:
     """A record as a whole sample; see ``Data.sample``."""
     if not data.has_source(record):
         raise NirganError(f"{record.key} is a target without a source; ask for sources or pairs")
-    target = target_of(record, read_side(data, record, "target")) if record.has_target else None
+    target = target_of(data, record, read_side(data, record, "target")) if record.has_target else None
     if data.task == "gray2rgb":
         assert target is not None
         source, scale = lightness_of(target), 1.0
     else:
         picture = read_side(data, record, "source")
-        source, scale = source_of(data, record, picture), full_scale_of(picture, data.full_scale)
+        source, scale = source_of(data, record, picture), scale_of(data, "source", picture)
         check_channels(data, record, source)
     if target is not None and record.pairing == Pairing.REGISTERED and source.shape[1:] != target.shape[1:]:
         raise NirganError(different_sizes([(record, source.shape[1:], target.shape[1:])]))
@@ -71,17 +71,24 @@ def read_sample(data: Data, record: Record) -> Sample:
 
 def source_of(data: Data, record: Record, picture: Picture) -> Array:
     """A whole source picture as (C, H, W) float32 in [0, 1]."""
-    return to_source(picture, data.task, band=data.band, full_scale=data.full_scale, path=record.path)
+    given, weights = _scales(data, "source", picture)
+    return to_source(picture, data.task, band=data.band, full_scale=given, weights=weights, path=record.path)
 
 
-def target_of(record: Record, picture: Picture) -> Array:
-    """A target picture, or a part of one, as (3, H, W) float32 in [0, 1]."""
-    return to_target(picture, record.target or record.path)
+def target_of(data: Data, record: Record, picture: Picture) -> Array:
+    """A whole target picture as (3, H, W) float32 in [0, 1]."""
+    given, weights = _scales(data, "target", picture)
+    return to_target(picture, record.target or record.path, full_scale=given, weights=weights)
 
 
 def lightness_of(target: Array) -> Array:
     """The source that gray2rgb computes from a target: L*/100, (1, H, W)."""
     return lightness(torch.from_numpy(target)).clamp(0, 1).numpy()
+
+
+def scale_of(data: Data, side: Side, picture: Picture) -> float:
+    """Stored value that becomes 1.0 in a picture of one side."""
+    return full_scale_of(picture, *_scales(data, side, picture))
 
 
 def prepare_source(data: Data, record: Record, picture: Picture, *, checked: bool) -> Picture:
@@ -93,7 +100,6 @@ def prepare_source(data: Data, record: Record, picture: Picture, *, checked: boo
     Raises:
         NirganError: as ``source_of`` and ``check_channels``.
     """
-    scale = full_scale_of(picture, data.full_scale)
     collapses = data.band is None and picture.pixels.shape[2] == 3
     if collapses or not checked:
         source = source_of(data, record, picture)
@@ -101,13 +107,28 @@ def prepare_source(data: Data, record: Record, picture: Picture, *, checked: boo
         if collapses:
             return replace(picture, pixels=np.ascontiguousarray(source.transpose(1, 2, 0)), full_scale=1.0)
     pixels = picture.pixels if data.band is None else picture.pixels[..., data.band - 1 : data.band]
-    largest = scale if pixels.dtype.kind == "f" else min(math.ceil(scale), np.iinfo(pixels.dtype).max)
-    return replace(picture, pixels=np.minimum(pixels, pixels.dtype.type(largest)), full_scale=scale)
+    return _settled(replace(picture, pixels=pixels), scale_of(data, "source", picture))
+
+
+def prepare_target(data: Data, record: Record, picture: Picture, *, checked: bool) -> Picture:
+    """The same for a target.
+
+    Raises:
+        NirganError: as ``target_of``.
+    """
+    if not checked:
+        target_of(data, record, picture)
+    return _settled(picture, scale_of(data, "target", picture))
 
 
 def source_part(record: Record, part: Picture) -> Array:
     """A part of a picture from ``prepare_source`` as (C, H, W) float32 in [0, 1]."""
     return to_source(part, "nir2rgb", full_scale=part.full_scale, path=record.path)
+
+
+def target_part(record: Record, part: Picture) -> Array:
+    """A part of a picture from ``prepare_target`` as (3, H, W) float32 in [0, 1]."""
+    return to_target(part, record.target or record.path, full_scale=part.full_scale)
 
 
 def check_channels(data: Data, record: Record, source: Array) -> None:
@@ -117,6 +138,25 @@ def check_channels(data: Data, record: Record, source: Array) -> None:
             f"{record.path}: {source.shape[0]} source channels where the first picture has {data.source_channels}; "
             "choose one with --band, or leave the file out"
         )
+
+
+def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:
+    """Full scales of the user and of the weights, as far as they are said of this side's files.
+
+    Both speak of what ``translate`` will read: the source, in gray2rgb computed from the target. In nir2rgb the user's
+    holds for the truth, too, where its type can mean it (12 bits in 16-bit files on both sides, but not 8-bit
+    photographs beside them).
+    """
+    if side == "source" or data.task == "gray2rgb":
+        return data.full_scale, data.weights_full_scale
+    given = data.full_scale
+    return (given if given is not None and can_mean(given, picture) else None), None
+
+
+def _settled(picture: Picture, scale: float) -> Picture:
+    kind = picture.pixels.dtype
+    largest = scale if kind.kind == "f" else min(math.ceil(scale), np.iinfo(kind).max)
+    return replace(picture, pixels=np.minimum(picture.pixels, kind.type(largest)), full_scale=scale)
 
 
 def _rendered(seed: int, index: int, side: Side) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skimage.color
 
-from nirgan.data.convert import from_unit, full_scale_of, to_source, to_target
+from nirgan.data.convert import can_mean, from_unit, full_scale_of, to_source, to_target
 from nirgan.data.files import Picture, is_picture, read_picture, write_picture
 from nirgan.errors import NirganError
 
@@ -40,12 +40,35 @@ class TestFullScale:
             (np.uint16, 255, 65535),
             (np.uint8, 65535, 255),
             (np.float32, 65535, 1),
-            (np.float32, 4095, 4095),
+            (np.float32, 4095, 1),
             (np.uint8, 240, 240),
+            (np.uint8, 1, 255),
+            (np.uint16, 1, 65535),
+            (np.uint16, 4095, 4095),
+            (np.uint16, 70000, 65535),
         ],
     )
     def test_weights_trained_on_another_type_do_not_darken(self, dtype: type, weights: float, expected: float) -> None:
         assert full_scale_of(picture((4, 4, 1), dtype), None, weights) == expected
+
+    def test_signed_16_bit_files_hold_half_as_much(self) -> None:
+        signed = Picture(np.array([[[4095], [16]]], np.uint16), type_maximum=32767)
+        assert full_scale_of(signed) == 32767
+        assert full_scale_of(signed, None, 4095) == 4095
+        assert full_scale_of(signed, None, 65535) == 32767
+        assert not can_mean(40000, signed)
+
+    def test_weights_reach_the_source_and_a_float_array_stays_as_it_is(self) -> None:
+        twelve = Picture(np.array([[[0], [4095]]], np.uint16))
+        np.testing.assert_array_equal(to_source(twelve, "nir2rgb", weights=4095, path=HERE), [[[0, 1]]])
+        floats = picture((6, 9, 1), np.float32)
+        array = to_source(floats, "nir2rgb", weights=4095, path=HERE)
+        np.testing.assert_array_equal(array[0], floats.pixels[..., 0])
+
+    def test_float_counts_ask_for_a_full_scale_whatever_the_weights_say(self) -> None:
+        counts = Picture(picture((6, 9, 1), np.float32).pixels * 4095)
+        with pytest.raises(NirganError, match="--full-scale"):
+            to_source(counts, "nir2rgb", weights=4095, path=HERE)
 
     @pytest.mark.parametrize("given", [0, -1, float("nan"), float("inf")])
     def test_nonsense_is_refused(self, given: float) -> None:

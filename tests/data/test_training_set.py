@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from nirgan.config.schema import Augmentation
 from nirgan.data import Pairing, SampleKey, TrainingSet, open_data
+from nirgan.data.convert import to_source
+from nirgan.data.files import read_picture
 from nirgan.errors import NirganError
 
 Write = Callable[[Path, np.ndarray], None]
@@ -163,6 +166,85 @@ def test_a_full_scale_beside_the_files_type_holds_for_crops(pairs: Path, full_sc
     whole = data.sample(data.records()[1]).source
     crop = training[image(1)].source
     assert any(torch.equal(whole[:, :, left : left + 24], crop) for left in range(9))
+
+
+@pytest.mark.parametrize("eight_bit", [False, True])
+def test_a_given_full_scale_holds_for_the_truth_where_its_type_can_mean_it(
+    tmp_path: Path, write: Write, eight_bit: bool
+) -> None:
+    levels = np.random.default_rng(0).integers(0, 4096, (32, 32, 3), dtype=np.uint16)
+    truth = (levels >> 4).astype(np.uint8) if eight_bit else levels
+    write(tmp_path / "nir" / "a.png", levels[..., 0])
+    write(tmp_path / "rgb" / "a.png", truth)
+    data = open_data([str(tmp_path)], task="nir2rgb", full_scale=4095, val_share=0, test_share=0)
+    crop = TrainingSet(data, crop=32, augment=PLAIN, seed=0, cache_mb=1)[image(0)]
+    whole = data.sample(data.records()[0])
+    assert crop.target is not None
+    assert whole.target is not None
+    assert np.allclose(crop.target.permute(1, 2, 0), truth / (255 if eight_bit else 4095), atol=1e-6)
+    assert np.allclose(crop.source[0], levels[..., 0] / 4095, atol=1e-6)
+    assert torch.equal(crop.target, whole.target)
+    assert torch.equal(crop.source, whole.source)
+
+
+def test_gray2rgb_takes_a_given_full_scale_as_translation_does(tmp_path: Path, write: Write) -> None:
+    levels = np.random.default_rng(0).integers(0, 1024, (32, 32, 3), dtype=np.uint16)
+    write(tmp_path / "a.png", levels)
+    data = open_data([str(tmp_path)], task="gray2rgb", full_scale=1023, val_share=0, test_share=0)
+    crop = TrainingSet(data, crop=32, augment=PLAIN, seed=0, cache_mb=1)[image(0)]
+    translated = to_source(read_picture(tmp_path / "a.png"), "gray2rgb", full_scale=1023, path=tmp_path / "a.png")
+    assert np.allclose(crop.source, translated, atol=1e-6)
+    assert float(crop.source.max()) > 0.9
+    assert torch.equal(crop.source, data.sample(data.records()[0]).source)
+    unpaired = TrainingSet(data, crop=32, augment=PLAIN, seed=0, cache_mb=1)[SampleKey("unpaired", 0, 0, 0)]
+    assert torch.equal(unpaired.source, crop.source)
+
+
+@pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
+def test_full_scale_of_weights_holds_where_nobody_says_better(tmp_path: Path, write: Write, task: str) -> None:
+    levels = np.random.default_rng(0).integers(0, 4096, (16, 16, 3), dtype=np.uint16)
+    write(tmp_path / "nir" / "a.png", levels[..., 0])
+    write(tmp_path / "rgb" / "a.png", levels)
+    data = open_data([str(tmp_path)], task=task, val_share=0, test_share=0)  # type: ignore[arg-type]
+    record = data.records()[0]
+    data.weights_full_scale = 4095.0
+    by_weights = data.sample(record).source
+    data.full_scale, data.weights_full_scale = 4095.0, None
+    assert torch.equal(by_weights, data.sample(record).source)
+    data.full_scale, data.weights_full_scale = 65535.0, 4095.0
+    assert float(data.sample(record).source.max()) < 0.6  # L* of 1/16 is 30
+
+
+def test_crops_of_bright_float_truths_are_judged_by_the_whole_picture(tmp_path: Path) -> None:
+    # A corner lies above white, the whole hardly does: its crops must not be refused in the middle of training.
+    truth = np.full((64, 64, 3), 0.5, np.float32)
+    truth[:16, :16] = 3
+    for side, pixels in (("nir", truth[..., 0]), ("rgb", truth)):
+        (tmp_path / side).mkdir()
+        tifffile.imwrite(tmp_path / side / "a.tif", pixels)
+    training = training_set(tmp_path, PLAIN, crop=8)
+    seen = [training[image(0, epoch)].target for epoch in range(60)]
+    assert {float(target.max()) for target in seen if target is not None} == {0.5, 1.0}
+
+
+@pytest.mark.parametrize("bands", [5, 9])
+def test_many_bands_can_be_scaled_and_changed(tmp_path: Path, bands: int) -> None:
+    ramp = np.linspace(0, 200, 64).astype(np.uint8)
+    nir = np.stack([np.tile(ramp + 5 * band, (64, 1)) for band in range(bands)], axis=2)
+    (tmp_path / "nir").mkdir()
+    (tmp_path / "rgb").mkdir()
+    tifffile.imwrite(tmp_path / "nir" / "a.tif", nir, photometric="minisblack", planarconfig="contig")
+    tifffile.imwrite(tmp_path / "rgb" / "a.tif", nir[..., :3], photometric="rgb")
+    training = training_set(tmp_path, Augmentation(flip=0.5, rotate90=True, scale=0.3), crop=32)
+    for epoch in range(20):
+        sample = training[image(0, epoch)]
+        assert sample.target is not None
+        assert sample.source.shape == (bands, 32, 32)
+        assert torch.allclose(sample.source[:3], sample.target, atol=1e-5)
+        steps = (sample.source[1:] - sample.source[:-1]) * 255
+        assert torch.allclose(steps, torch.full_like(steps, 5), atol=1e-3)
+    changed = training_set(tmp_path, Augmentation(brightness=0.2, gamma=0.2, noise=0.02, scale=0.3), crop=32)
+    assert changed[image(0)].source.shape == (bands, 32, 32)
 
 
 def test_16_bit_values_survive(tmp_path: Path, write: Write) -> None:
