@@ -64,7 +64,7 @@ def main() -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version otherwise
     _add_commands()
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="nirgan")
     except NirganError as error:
         _end(str(error))
     except typer.Abort:

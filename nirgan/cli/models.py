@@ -28,7 +28,7 @@ def list_(json: Json = False) -> None:
 
 @group.command()
 def show(
-    name: Annotated[str, typer.Argument(help="As in `nirgan models list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in `nirgan models list`.")],
     task: Annotated[str | None, typer.Option(help="nir2rgb or gray2rgb; default: the model's first.")] = None,
     json: Json = False,
 ) -> None:
