@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nirgan.data.convert import from_unit, full_scale_of, to_source
+from nirgan.data.convert import from_unit, to_source
 from nirgan.data.files import Picture, read_picture
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
@@ -79,38 +79,33 @@ class Translator:
             NirganError: if it cannot be read, or has other channels than the weights take.
         """
         if isinstance(picture, Tensor):
-            source = self.source_of(_from_tensor(picture), _UNNAMED, in_memory=True)
+            source = self.source_of(_from_tensor(picture), _UNNAMED)
             return self.run(source).to(picture.device, picture.dtype)
         if isinstance(picture, str | PathLike):
-            read = read_picture(Path(picture))
-            source = self.source_of(read, str(picture))
+            read, name = read_picture(Path(picture)), str(picture)
         else:
-            read = _from_array(np.asarray(picture))
-            source = self.source_of(read, _UNNAMED, in_memory=True)
-        rgb = self.run(source).cpu().numpy()
+            read, name = _from_array(np.asarray(picture)), _UNNAMED
+        rgb = self.run(self.source_of(read, name)).cpu().numpy()
         kind = read.pixels.dtype
         return from_unit(rgb, kind.itemsize * 8) if kind.kind == "u" else np.ascontiguousarray(rgb.transpose(1, 2, 0))
 
-    def source_of(self, picture: Picture, path: Path | str, *, in_memory: bool = False) -> Tensor:
+    def source_of(self, picture: Picture, path: Path | str) -> Tensor:
         """Make the source (C,H,W) in [0, 1] that the weights expect, by the rules of training.
 
-        Args:
-            picture: As read, or as given.
-            path: Named in errors.
-            in_memory: The picture is an array or tensor: its floats have full scale 1.0, whatever files the weights
-                were trained on.
-
         Raises:
-            NirganError: if the picture has other channels than the weights take.
+            NirganError: if the picture has other channels than the weights take; ``path`` is named.
         """
         band = self._band
         if band is None and picture.pixels.shape[2] > 1:
             band = self.info.band
-        in_unit = in_memory and picture.pixels.dtype.kind == "f"
-        scale = full_scale_of(picture, self._full_scale, None if in_unit else self.info.full_scale)
-        # Where nobody declared a full scale, `to_source` looks closer at float files.
-        declared = None if self._full_scale is None and scale == full_scale_of(picture) else scale
-        array = to_source(picture, self.info.task, band=band, full_scale=declared, path=path)  # type: ignore[arg-type]
+        array = to_source(
+            picture,
+            self.info.task,  # type: ignore[arg-type]
+            band=band,
+            full_scale=self._full_scale,
+            weights=self.info.full_scale,
+            path=path,
+        )
         if array.shape[0] != self.info.source_channels:
             advice = "; choose one with --band" if self.info.source_channels == 1 else ""
             raise NirganError(
