@@ -51,8 +51,8 @@ class Validation(Section):
     """0 turns validation off; `best` is then the last."""
     images: Annotated[int, Field(ge=0)] = 16
     """At most this many pictures, spread evenly over the split; 0 takes all."""
-    metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] = "psnr"
-    """Chooses the best checkpoint."""
+    metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] = "ssim"
+    """Chooses the best checkpoint. PSNR would choose the dullest: exposure, which no source holds, rules it."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Stop after this many validations without a better score; 0 never stops early."""
 
