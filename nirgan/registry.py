@@ -1,8 +1,8 @@
 """Parts by name: generators, discriminators, losses, models and datasets.
 
 Built-ins register themselves when their module is imported; the modules are found by walking the registry's package,
-so a new file is enough. Another installed package adds a part through an entry point of the group ``nirgan.<kinds>`` (``nirgan.models``, ``nirgan.losses``);
-listing names it without loading it.
+so a new file is enough. Another installed package adds a part through an entry point of a group like ``nirgan.models``
+or ``nirgan.losses``; listing names it without loading it.
 """
 
 from __future__ import annotations

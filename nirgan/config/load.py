@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 from nirgan.config.schema import RunConfig
 from nirgan.errors import NirganError, nearest
 
-
 LIMITS = ("steps", "epochs", "minutes")
 
 

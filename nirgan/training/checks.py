@@ -11,7 +11,7 @@ from nirgan.models.recipe import Recipe
 from nirgan.registry import MODELS
 from nirgan.training.validate import evenly_spread
 
-_NOT_DECLARED = {1.0, 255.0, 65535.0}
+_NOT_DECLARED = {1.0, 255.0, 32767.0, 65535.0}
 """Full scales that follow from a file's dtype."""
 
 

@@ -81,7 +81,9 @@ class Validator:
         return mean_scores([rows[index] for index in sorted(rows)])
 
     def _score(self, sample: Sample, target: Tensor) -> dict[str, float]:
-        return score_picture(translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)).cpu(), target)
+        return score_picture(
+            translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)).cpu(), target
+        )
 
 
 class SampleGrids:
@@ -111,7 +113,11 @@ class SampleGrids:
             sample = self._data.sample(record)
         except NirganError:  # validation and training name it
             return None
-        return Row(sample.source, translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)), sample.target)
+        return Row(
+            sample.source,
+            translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)),
+            sample.target,
+        )
 
 
 def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:

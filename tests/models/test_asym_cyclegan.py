@@ -93,7 +93,9 @@ def test_no_network_sees_one_picture_twice_in_a_phase(batch, at) -> None:
         seen.clear()
 
 
-@pytest.mark.parametrize("options", [{}, {"upsample": "resize", "gan": "bce"}, {"rec_direction": "A"}, {"lambda_identity": 5.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"upsample": "resize", "gan": "bce"}, {"rec_direction": "A"}, {"lambda_identity": 5.0}]
+)
 def test_gradient_reaches_what_a_phase_trains_and_nothing_else(options, batch, at) -> None:
     recipe = build(**options)
     for phase in recipe.stages[0].phases:

@@ -7,7 +7,8 @@ from nirgan.registry import MODELS
 from nirgan.testing import conformance
 
 for _name in list_models():
-    if MODELS.loaded(_name) is None:
-        continue  # a plug-in that happens to be installed tests itself
+    _entry = MODELS.loaded(_name)
+    if _entry is None or not _entry.build.__module__.startswith("nirgan."):
+        continue  # plug-ins that happen to be installed test themselves
     for _task in recipe_class(_name).tasks:
         globals()[f"Test_{_name}_{_task}".replace("-", "_")] = conformance(_name, task=_task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ GUIDE = Path(__file__).parents[2] / "nirgan" / "models" / "README.md"
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Recipe]]:
+def example(monkeypatch: pytest.MonkeyPatch) -> type[Recipe]:
     """The recipe of the guide, registered for one test."""
     monkeypatch.setattr(MODELS, "_entries", {**MODELS._entries})
     MODELS.names()
@@ -27,7 +26,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Recipe]]:
     assert code is not None
     namespace: dict[str, Any] = {"__name__": "guide"}
     exec(code[1], namespace)
-    yield namespace["UNetL1"]
+    return namespace["UNetL1"]
 
 
 def register(recipe: type[Recipe], name: str) -> Any:

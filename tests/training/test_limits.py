@@ -19,14 +19,14 @@ def test_steps_and_epochs() -> None:
 
 def test_minutes_become_steps_once_and_are_kept() -> None:
     horizon = Horizon(Limits(minutes=2), 12)
-    assert not horizon.due(measured=29, seconds=40)
-    assert horizon.due(measured=30, seconds=40)
-    horizon.choose(step=31, seconds=40, seconds_per_step=0.5)
-    assert horizon.total == 31 + (120 - 40) * 2
+    assert not horizon.due(measured=28, seconds=40)
+    assert horizon.due(measured=29, seconds=40)  # the first step is not measured: this is the 30th
+    horizon.choose(step=30, seconds=40, seconds_per_step=0.5)
+    assert horizon.total == 30 + (120 - 40) * 2
     assert not horizon.due(measured=60, seconds=60)
     later = Horizon(Limits(minutes=2), 12)
     later.load_state_dict(horizon.state_dict(), step=100, seconds=75)
-    assert later.total == 191
+    assert later.total == 190
 
 
 def test_few_minutes_end_when_the_time_is_up() -> None:

@@ -153,7 +153,11 @@ def test_validation_and_pictures_do_not_touch_training(pairs: Path, tmp_path: Pa
 
 def test_patience_ends_a_run(pairs: Path, tmp_path: Path) -> None:
     # With a rate this small, eight-bit scores never change.
-    settings = {"validation": {"every_steps": 2, "images": 1, "patience": 2}, "optimiser": {"lr": 1e-12}, "steps": 50}
+    settings = {
+        "validation": {"every_steps": 2, "images": 1, "patience": 2, "metric": "psnr"},
+        "optimiser": {"lr": 1e-12},
+        "steps": 50,
+    }
     result = run(pairs, tmp_path / "run", **settings, ema={"decay": 0.0}, options={"noise": False})
     best = read_weights(tmp_path / "run" / "checkpoints" / "best" / "weights.safetensors")[0]
     assert result.steps == best.step + 2 * 2 < 50

@@ -35,12 +35,13 @@ class ToyGan(Recipe):
         self, *, task: str = "nir2rgb", source_channels: int = 1, crop: int = 16, noise: bool = True, broken: str = ""
     ) -> None:
         super().__init__()
+        # No biases before the norms: their gradient is rounding noise, which Adam makes steps of full size.
         generator = nn.Sequential(
-            nn.Conv2d(source_channels, 6, 3, 1, 1), nn.BatchNorm2d(6), nn.ReLU(),
+            nn.Conv2d(source_channels, 6, 3, 1, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
             nn.Dropout(0.3 if noise else 0.0), nn.Conv2d(6, 3, 3, 1, 1), nn.Sigmoid(),
         )  # fmt: skip
         discriminator = nn.Sequential(
-            nn.Conv2d(3, 6, 4, 2, 1), nn.BatchNorm2d(6), nn.LeakyReLU(0.2), nn.Conv2d(6, 1, 3, 1, 1)
+            nn.Conv2d(3, 6, 4, 2, 1, bias=False), nn.BatchNorm2d(6), nn.LeakyReLU(0.2), nn.Conv2d(6, 1, 3, 1, 1)
         )
         self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
         self.pool = ImagePool(5 if noise else 0)
