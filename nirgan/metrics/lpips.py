@@ -26,8 +26,8 @@ def missing() -> str | None:
     path = backbone_path()
     if not path.is_file():
         return (
-            f"AlexNet's weights are not on this machine: put {BACKBONE} "
-            f"(https://download.pytorch.org/models/{BACKBONE}) into {path.parent}"
+            f"AlexNet's weights are not on this machine: put {BACKBONE} (torchvision's AlexNet, IMAGENET1K_V1) "
+            f"into {path.parent}"
         )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

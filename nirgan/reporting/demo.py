@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from nirgan.config import resolve_config
-from nirgan.data.convert import from_unit
 from nirgan.data.files import read_picture, write_picture
-from nirgan.data.synth import render
+from nirgan.data.synth import write_scenes
 from nirgan.errors import NirganError
 
 logger = logging.getLogger(__name__)
 
 SETTINGS = {"crop": 128, "optimiser": {"lr": 4e-4}}
 """Over the preset: smaller crops and larger steps show colour within minutes."""
+SCENES, SIZE = 240, (192, 256)
+"""Pairs to learn from, and their height and width."""
 NEW_SCENES_SEED = 2_000_000
 """Added to the seed for the folder to translate: scenes that training never saw."""
 
@@ -33,7 +34,7 @@ def run_demo(
     seed: int = 0,
     say: Callable[[str], None] = logger.info,
 ) -> dict[str, Any]:
-    """Do the whole main job in ``out``: ``run/``, ``scenes/nir``, ``scenes/rgb``, ``translated/``, ``comparison.png``.
+    """Do the whole main job in ``out``: ``scenes/``, ``run/``, ``new/``, ``translated/``, ``comparison.png``.
 
     Args:
         out: Folder to make.
@@ -57,8 +58,17 @@ def run_demo(
     if out.exists():
         raise NirganError(f"{out}: exists already; delete it or give another --out")
     run = out / "run"
-    say(f"1/4 training {model} on built-in scenes for {minutes:g} minutes")
-    given = {"model": model, "preset": preset, "minutes": minutes, "seed": seed, **SETTINGS}
+    say(f"1/4 training {model} on {SCENES} built-in scenes for {minutes:g} minutes")
+    # Written, not rendered on demand: the speed of the first steps, from which minutes become steps, is then the run's.
+    write_scenes(out / "scenes", SCENES, size=SIZE, seed=seed)
+    given = {
+        "model": model,
+        "preset": preset,
+        "minutes": minutes,
+        "seed": seed,
+        "data": [str(out / "scenes")],
+        **SETTINGS,
+    }
     trained = train(resolve_config(given), out=run)
     if trained.signal is not None:
         say(f"go on with: nirgan train --resume --out {run}")
@@ -66,10 +76,11 @@ def run_demo(
     say("2/4 scoring it on scenes it never saw")
     summary, _ = score_weights(str(run), [], "test")
     say("3/4 translating a folder of new scenes")
-    nir_folder = _write_new_scenes(out / "scenes", pictures, seed)
+    write_scenes(out / "new", pictures, size=SIZE, seed=seed + NEW_SCENES_SEED)
+    nir_folder = out / "new" / "nir"
     translated = translate(nir_folder, out / "translated", weights=run).as_json()
     say("4/4 comparing")
-    comparison = write_comparison(nir_folder, out / "translated", out / "scenes" / "rgb", out / "comparison.png")
+    comparison = write_comparison(nir_folder, out / "translated", out / "new" / "rgb", out / "comparison.png")
     return {"run": str(run), "comparison": str(comparison), "translate": translated, "evaluate": summary}
 
 
@@ -84,12 +95,3 @@ def write_comparison(sources: Path, outputs: Path, targets: Path, path: Path, *,
         rows.append(np.full((gap, rows[0].shape[1], 3), 255, np.uint8))
     write_picture(path, np.concatenate(rows[:-1], axis=0))
     return path
-
-
-def _write_new_scenes(folder: Path, count: int, seed: int) -> Path:
-    for index in range(count):
-        scene = render(seed + NEW_SCENES_SEED, index, height=192, width=256)
-        for name, picture in (("nir", scene.nir[None]), ("rgb", scene.rgb.transpose(2, 0, 1))):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            write_picture(folder / name / f"{index:04d}.png", from_unit(picture, 8))
-    return folder / "nir"
