@@ -13,13 +13,6 @@ class NirganError(Exception):
     """
 
 
-class MissingExtraError(NirganError):
-    """An optional package is needed for this and is not installed."""
-
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package '{package}': pip install 'nirgan[{extra}]'")
-
-
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest valid name, or an empty string when none is close."""
     near = get_close_matches(name, list(valid), n=1, cutoff=0.5)
