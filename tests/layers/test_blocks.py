@@ -56,6 +56,20 @@ def test_upsampling_doubles_the_sides(kind: str) -> None:
     assert upsampling_conv(kind, 3, 5, bias=False)(torch.randn(2, 3, 4, 6)).shape == (2, 5, 8, 12)
 
 
+def test_resize_convolution_is_what_its_name_says() -> None:
+    torch.manual_seed(0)
+    fast, x = upsampling_conv("resize", 5, 7, bias=True).double(), torch.randn(2, 5, 6, 9).double().requires_grad_()
+    plain = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(5, 7, 3, padding=1, padding_mode="reflect")).double()
+    plain[1].load_state_dict(fast.state_dict())
+    weight = torch.randn(2, 7, 12, 18).double()
+    results = []
+    for network, parameters in ((fast, fast.parameters()), (plain, plain.parameters())):
+        out = network(x)
+        results.append((out, *torch.autograd.grad((out * weight).sum(), (x, *parameters))))
+    for ours, theirs in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-10)
+
+
 def test_resize_convolution_leaves_no_checkerboard() -> None:
     flat = torch.ones(1, 4, 6, 6)
     torch.manual_seed(0)
