@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nirgan.cli.output import Json, emit_json, print_table, say
+from nirgan.cli.progress import progress
 
 if TYPE_CHECKING:
-    from nirgan.data.index import Record
     from nirgan.reporting.evaluate import Failure
-
-_LINE_EVERY_S = 10.0
 
 
 def command(
@@ -39,44 +35,36 @@ def command(
     tile: Annotated[str, typer.Option(help="auto, 0 for whole pictures, or the tiles' side in pixels.")] = "auto",
     json: Json = False,
 ) -> None:
-    """Score a model's pictures against the truth; copying the source and a colour table stand beside it."""
+    """Score a model's pictures against the truth; copying the source and a colour table stand beside it.
+
+    Started by torchrun, the processes share the pictures, and the first one writes and speaks for all.
+    """
+    from nirgan.inference.processes import this_process
     from nirgan.reporting.score_weights import score_weights
 
-    summary, failed = score_weights(
-        weights,
-        data or [],
-        split,
-        protocol=protocol,
-        out=out,
-        pairing=pairing,
-        band=band,
-        full_scale=full_scale,
-        device=device,
-        tile=tile,
-        track=_track,
-    )
+    lead = this_process()[0] == 0
+    with progress("scoring", shown=lead) as show:
+        summary, failed = score_weights(
+            weights,
+            data or [],
+            split,
+            protocol=protocol,
+            out=out,
+            pairing=pairing,
+            band=band,
+            full_scale=full_scale,
+            device=device,
+            tile=tile,
+            shared=True,
+            on_progress=show,
+        )
+    if not lead:
+        return
     if json:
         emit_json(summary)
     else:
         _show(summary)
     _list_failed(failed, summary["count"])
-
-
-def _track(records: Sequence[Record]) -> Iterator[Record]:
-    """A progress bar on a terminal, a line every ten seconds elsewhere."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from track(records, description="scoring", console=console, transient=True)
-        return
-    said = time.monotonic()
-    for number, record in enumerate(records):
-        if time.monotonic() - said >= _LINE_EVERY_S:
-            said = time.monotonic()
-            say(f"scored {number} of {len(records)}")
-        yield record
 
 
 def _show(summary: dict[str, Any]) -> None:

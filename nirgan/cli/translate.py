@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nirgan.cli.output import Json, emit_json, say
+from nirgan.cli.progress import progress
 from nirgan.errors import NirganError
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def command(
         given = parse_conditions(translator.recipe, extra, known)
         translator.conditions = resolve_conditions(translator.recipe, given)
         lead = this_process()[0] == 0
-        with _progress(lead) as show:
+        with progress("translating", shown=lead) as show:
             result = translate_files(
                 translator,
                 paths,
@@ -133,35 +132,6 @@ def _report(result: Translated, out: Path, translator: Translator) -> None:
         say(f"failed: {path}: {error}")
     if result.failed:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere."""
-    if not shown:
-        yield lambda done, total: None
-        return
-    if not sys.stderr.isatty():
-        yield _Lines().show
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("translating")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-class _Lines:
-    """Plain progress: at most one line in five seconds."""
-
-    def __init__(self) -> None:
-        self._said = time.monotonic()
-
-    def show(self, done: int, total: int) -> None:
-        if time.monotonic() - self._said >= 5:
-            self._said = time.monotonic()
-            say(f"{done}/{total} pictures")
 
 
 @contextmanager

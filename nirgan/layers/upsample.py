@@ -15,12 +15,12 @@ _SPREAD = torch.tensor([[0.0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
 
 
 class ResizeConv2d(nn.Conv2d):
-    """Nearest neighbour to twice the sides, then a 3×3 convolution over reflected borders: (B, in, H, W) to (…, 2H, 2W).
+    """Nearest neighbour to twice the sides, then a 3×3 convolution over reflected borders.
 
-    It leaves no checkerboard (Odena et al. 2016). The enlarged picture is never made: a transposed convolution does the
-    same with four taps for each output pixel in place of nine. Its 4×4 kernel is the 3×3 one, spread over the two
-    copies of each input pixel in each direction; the reflected border of the enlarged picture is the repeated one of
-    the input.
+    (B, in, H, W) to (B, out, 2H, 2W). It leaves no checkerboard (Odena et al. 2016). The enlarged picture is never
+    made: a transposed convolution does the same with four taps for each output pixel in place of nine. Its 4×4 kernel
+    is the 3×3 one, spread over the two copies of each input pixel in each direction; the reflected border of the
+    enlarged picture is the repeated one of the input.
 
     Args:
         in_channels: Of the input.

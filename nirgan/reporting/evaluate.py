@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,7 @@ from nirgan.data.lookup import apply_lookup
 from nirgan.data.sample import Pairing, Sample
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import sample_conditions
+from nirgan.inference.processes import gather, this_process
 from nirgan.inference.run import Tile, translate_source
 from nirgan.metrics import dark_share, score_picture, to_8_bit
 from nirgan.metrics.baselines import copy_source
@@ -26,7 +27,8 @@ from nirgan.models.weights import WeightsInfo
 logger = logging.getLogger(__name__)
 
 Scores = dict[str, float]
-Track = Callable[[Sequence[Record]], Iterable[Record]]
+OnProgress = Callable[[int, int], None]
+"""Told the number of pictures done and of all (of this process's share)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def evaluate(
     split: str = "test",
     *,
     tile: Tile = "auto",
-    track: Track = iter,
+    shared: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
     """Score every picture of a split; a file that cannot be read is listed, and the rest is scored.
 
@@ -80,26 +83,33 @@ def evaluate(
         data: With registered pairs.
         split: ``train``, ``val``, ``test`` or ``all``.
         tile: As in ``translate_source``.
-        track: Wraps the records to show progress.
+        shared: Share the pictures with the other processes of a launcher such as ``torchrun``, all of which must call
+            this; each gets the scores of all, in the order of one process.
+        on_progress: Told how far it is.
 
     Raises:
         NirganError: if there is nothing to compare pixel by pixel, or no picture could be scored.
     """
     records = _scorable(data, split)
     lpips = load_lpips()
-    result = Evaluation()
+    rank, world = this_process() if shared else (0, 1)
+    share, rows = records[rank::world], list[PictureScores | Failure]()
     start = time.perf_counter()
-    for record in track(records):
+    for record in share:
+        on_progress(len(rows), len(share))
         try:
-            result.pictures.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips))
+            rows.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips))
         except NirganError as error:
             logger.debug("%s: not scored", record.key, exc_info=True)
-            result.failed.append(Failure(str(record.path), str(error)))
-    result.seconds = time.perf_counter() - start
-    if not result.pictures:
-        first = result.failed[0]
-        raise NirganError(f"none of {len(records)} pictures could be scored, first: {first.error}")
-    return result
+            rows.append(Failure(str(record.path), str(error)))
+    on_progress(len(rows), len(share))
+    if shared:
+        rows = gather(rows)
+    pictures = [row for row in rows if isinstance(row, PictureScores)]
+    failed = [row for row in rows if isinstance(row, Failure)]
+    if not pictures:
+        raise NirganError(f"none of {len(records)} pictures could be scored, first: {failed[0].error}")
+    return Evaluation(pictures, failed, time.perf_counter() - start)
 
 
 def score_sample(

@@ -12,10 +12,11 @@ from nirgan.errors import NirganError, nearest
 from nirgan.inference.device import pick_device
 from nirgan.inference.find import find_weights
 from nirgan.inference.predict import parse_tile
+from nirgan.inference.processes import this_process
 from nirgan.metrics.protocol import library_versions, protocol_named
 from nirgan.models.weights import WeightsInfo, load_recipe, weights_hash
 from nirgan.reporting.choose import Choice, choose_data
-from nirgan.reporting.evaluate import Failure, Track, evaluate
+from nirgan.reporting.evaluate import Failure, OnProgress, evaluate
 from nirgan.reporting.files import write_results
 from nirgan.reporting.own import run_of
 from nirgan.reporting.summary import summarise
@@ -33,7 +34,8 @@ def score_weights(
     full_scale: float | None = None,
     device: str = "auto",
     tile: str | int = "auto",
-    track: Track = iter,
+    shared: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[dict[str, Any], list[Failure]]:
     """Score weights by a protocol and write ``metrics.json`` and ``per_image.csv``.
 
@@ -49,7 +51,8 @@ def score_weights(
         full_scale: Stored source value that means 1.0; None: as in training.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         tile: ``auto``, 0, or the side of tiles in pixels.
-        track: Wraps the records to show progress.
+        shared: Share the pictures with the other processes of a launcher, all of which must call; the first writes.
+        on_progress: Told how far it is.
 
     Returns:
         The content of ``metrics.json`` with ``out``, and the pictures that could not be scored.
@@ -66,7 +69,9 @@ def score_weights(
     recipe, info = load_recipe(path)
     choice = choose_data(path, info, specs, split, pairing=pairing, band=band, full_scale=full_scale)
     _check_channels(path, info, choice)
-    evaluation = evaluate(recipe.to(place), info, choice.data, choice.split, tile=tiles, track=track)
+    evaluation = evaluate(
+        recipe.to(place), info, choice.data, choice.split, tile=tiles, shared=shared, on_progress=on_progress
+    )
     summary = {
         "protocol": definition.name,
         **summarise(evaluation),
@@ -83,7 +88,8 @@ def score_weights(
         "seconds": round(evaluation.seconds, 3),
     }
     folder = out or _default_folder(path, choice)
-    write_results(folder, summary, evaluation.pictures)
+    if not shared or this_process()[0] == 0:
+        write_results(folder, summary, evaluation.pictures)
     return {**summary, "out": str(folder)}, evaluation.failed
 
 

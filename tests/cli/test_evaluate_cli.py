@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -151,3 +152,22 @@ def test_no_weights_exit_with_2_and_one_line(tmp_path: Path) -> None:
 def test_nothing_to_compare_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(NirganError, match="nirgan evaluate"):
         in_process(compare, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_pictures_and_the_first_writes(run: Path, two_processes, tmp_path: Path) -> None:
+    shutil.copytree(run.parent / "pairs", tmp_path / "pairs")
+    (tmp_path / "pairs" / "nir" / "1.png").write_bytes(b"no picture")
+    data = ("--data", tmp_path / "pairs", "--split", "all", "--json")
+    alone = nirgan("evaluate", "--weights", run, *data, "--out", tmp_path / "alone")
+    assert alone.returncode == 1
+    ended = two_processes("evaluate", "--weights", run, *data, "--out", tmp_path / "both")
+    (code, first, _), (other, second, _) = ended
+    assert (code, other, second) == (1, 0, ""), ended
+    ours, theirs = json.loads(first), json.loads(alone.stdout)
+    for name in ("seconds", "out"):
+        del ours[name], theirs[name]
+    assert ours == theirs
+    assert (ours["count"], len(ours["failed"])) == (5, 1)
+    per_image = [(tmp_path / name / "per_image.csv").read_bytes() for name in ("alone", "both")]
+    assert per_image[0] == per_image[1]

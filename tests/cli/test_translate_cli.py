@@ -6,12 +6,10 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -177,7 +175,9 @@ def test_a_line_break_in_a_name_makes_no_second_line(translate, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_files_and_the_first_speaks(translate, folder: Path, tmp_path: Path) -> None:
+def test_two_processes_share_the_files_and_the_first_speaks(
+    translate, two_processes, folder: Path, tmp_path: Path
+) -> None:
     inputs, out = tmp_path / "in", tmp_path / "out"
     inputs.mkdir()
     for index in range(5):
@@ -187,16 +187,8 @@ def test_two_processes_share_the_files_and_the_first_speaks(translate, folder: P
     code, alone, _ = translate(*args)
     assert code == 1
     shutil.rmtree(out)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    launcher = {**ENVIRONMENT, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = [sys.executable, "-m", "nirgan", "translate", *args]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, cwd=folder, env={**launcher, "RANK": rank}, **pipes) for rank in "01"]
-    (first, first_err), (second, second_err) = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [1, 0], first_err + second_err
-    assert second == ""
+    (code, first, _), (other, second, _) = two_processes("translate", *args, cwd=folder)
+    assert (code, other, second) == (1, 0, "")
     ours, theirs = json.loads(first), json.loads(alone)
     assert ours.pop("images_per_s") > 0
     del theirs["images_per_s"]
