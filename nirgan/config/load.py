@@ -79,7 +79,8 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
     Raises:
         NirganError: for an unknown model, preset, key or option (with the nearest valid name) or a wrong type.
     """
-    from nirgan.models.create import check_options, recipe_class
+    from nirgan.models.create import recipe_class
+    from nirgan.models.options import check_options
 
     check_keys(given, RunConfig, where)
     name, preset_name = (given.get(key, RunConfig.model_fields[key].default) for key in ("model", "preset"))

@@ -16,7 +16,8 @@ from torch import Tensor
 from nirgan import __version__
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
-from nirgan.models.create import check_options, create_model, recipe_class
+from nirgan.models.create import create_model, recipe_class
+from nirgan.models.options import check_options
 from nirgan.models.recipe import Recipe
 
 FORMAT = "nirgan-weights-1"

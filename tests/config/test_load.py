@@ -47,7 +47,7 @@ def test_later_layers_win_key_by_key() -> None:
         ({"steps": 3, "epochs": 2}, "give one of steps, epochs and minutes"),
         ({"preset": "papre"}, "no preset 'papre'; did you mean 'paper'"),
         ({"options": {"widht": 3}}, "no option 'widht'; did you mean 'width'"),
-        ({"options": {"width": "wide"}}, "option 'width' is 'wide', but must be int"),
+        ({"options": {"width": "wide"}}, "option 'width' is 'wide', but should be a valid integer"),
         ({"task": "gray2depth"}, "task is 'gray2depth'"),
     ],
 )

@@ -21,6 +21,7 @@ from nirgan.layers.pool import ImagePool
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
 from nirgan.losses.l1 import l1
+from nirgan.models.options import Count, Size, Weight
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -90,25 +91,19 @@ class AsymCycleGAN(Recipe):
         crop: int,
         norm: Literal["batch", "instance"] = "batch",
         gan: Literal["lsgan", "bce"] = "lsgan",
-        lambda_back: float = 1.0,
-        lambda_cycle: float = 10.0,
+        lambda_back: Weight = 1.0,
+        lambda_cycle: Weight = 10.0,
         rec_direction: Literal["both", "A"] = "both",
-        n_res: int = 6,
-        width: int = 64,
-        pool_size: int = 50,
-        lambda_identity: float = 0.0,
-        lambda_paired_l1: float = 0.0,
+        n_res: Count = 6,
+        width: Size = 64,
+        pool_size: Count = 50,
+        lambda_identity: Weight = 0.0,
+        lambda_paired_l1: Weight = 0.0,
         upsample: Upsample = "transpose",
     ) -> None:
         super().__init__()
         self._lambda_back, self._lambda_cycle = lambda_back, lambda_cycle
         self._lambda_identity, self._lambda_paired_l1 = lambda_identity, lambda_paired_l1
-        _check_weights(
-            lambda_back=lambda_back,
-            lambda_cycle=lambda_cycle,
-            lambda_identity=lambda_identity,
-            lambda_paired_l1=lambda_paired_l1,
-        )
         channels = (width, 2 * width, 4 * width, 8 * width)
         generator = UNet(source_channels, 3, channels=channels, norm=norm, residual_blocks=n_res, upsample=upsample)
         self.networks = nn.ModuleDict(
@@ -234,9 +229,3 @@ class AsymCycleGAN(Recipe):
                 size,
             )
             self._warn_below = 0
-
-
-def _check_weights(**weights: float) -> None:
-    for name, weight in weights.items():
-        if weight < 0:
-            raise NirganError(f"asym-cyclegan: option '{name}' is {weight}, but a weight must not be negative")

@@ -18,6 +18,7 @@ from nirgan.layers.noise import batch_statistics, dropout_on
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
 from nirgan.losses.l1 import l1
+from nirgan.models.options import Size, Weight
 from nirgan.models.recipe import At, Condition, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -86,16 +87,14 @@ class Pix2Pix(Recipe):
         crop: int,
         norm: Literal["batch", "instance"] = "batch",
         gan: Literal["bce", "lsgan"] = "bce",
-        lambda_l1: float = 100.0,
+        lambda_l1: Weight = 100.0,
         dropout: Literal["d1-d3", "d2-d4", "none"] = "d1-d3",
         levels: int | None = None,
-        width: int = 64,
+        width: Size = 64,
         test_mode: Literal["eval", "paper"] = "eval",
         upsample: Upsample = "transpose",
     ) -> None:
         super().__init__()
-        if lambda_l1 < 0:
-            raise NirganError(f"pix2pix: option 'lambda_l1' is {lambda_l1}, but a weight must not be negative")
         levels = levels_for(crop, levels)
         channels = [width * min(2**level, 8) for level in range(levels)]
         dropout_blocks = [block for block in _DROPOUT_BLOCKS[dropout] if block <= channels[:-1].count(8 * width)]

@@ -1,0 +1,63 @@
+"""A method's own options: their names and types from its constructor, values checked against them."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from nirgan.errors import NirganError, nearest
+from nirgan.models.recipe import Recipe
+
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+"""Channels, blocks, levels: at least one."""
+Weight = Annotated[float, Field(ge=0)]
+"""Of a term in a sum of losses."""
+
+_GIVEN = ("task", "source_channels", "crop")
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
+    """The method's own options by name: the constructor's parameters but those that every recipe takes."""
+    parameters = inspect.signature(recipe).parameters
+    return {name: p for name, p in parameters.items() if name not in _GIVEN}
+
+
+def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> None:
+    """Check values against the types of the constructor called ``name``, which may state ranges (``Size``, ``Weight``).
+
+    Raises:
+        NirganError: for an option that the recipe does not have, or a value that is not of its type or range.
+    """
+    known = recipe_options(recipe)
+    hints = typing.get_type_hints(recipe.__init__, include_extras=True)
+    for option, value in options.items():
+        if option not in known:
+            raise NirganError(
+                f"{name} has no option '{option}'{nearest(option, known)} (it has: {', '.join(known) or 'none'})"
+            )
+        if option in hints and (reason := _mistake(value, hints[option])):
+            raise NirganError(f"{name}: option '{option}' is {value!r}, but {reason}")
+
+
+def _mistake(value: Any, hint: Any) -> str:
+    """What is wrong with a value, nothing if it fits; a list may stand for a tuple, which YAML does not have."""
+    adapter = TypeAdapter(hint, config=_STRICT)
+    try:
+        adapter.validate_python(tuple(value) if isinstance(value, list) and _is_tuple(hint) else value)
+    except ValidationError as error:
+        return " or ".join(dict.fromkeys(_words(problem) for problem in error.errors(include_url=False)))
+    return ""
+
+
+def _is_tuple(hint: Any) -> bool:
+    return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
+
+
+def _words(problem: Any) -> str:
+    return str(problem["msg"]).removeprefix("Input ")
