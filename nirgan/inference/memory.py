@@ -35,7 +35,7 @@ def bytes_per_pixel(recipe: Recipe, channels: int, conditions: Mapping[str, Any]
         grey = place.new_full((1, channels, side, side), 0.5)
         cuda = [place.device] if place.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda):
-            peak = peak_bytes(lambda: recipe.predict(grey, conditions))
+            peak = peak_bytes(lambda: recipe.predict(grey, conditions), grey)
         _measured[recipe] = _WORKSPACE * (peak / side**2 + channels * grey.element_size())
     return _measured[recipe]
 
@@ -53,9 +53,12 @@ def budget_bytes(device: torch.device, *, whole_picture: bool) -> int:
     return max(CPU_BUDGET, int(_available() * _CPU_SHARE)) if whole_picture else CPU_BUDGET
 
 
-def peak_bytes(run: Callable[[], Any]) -> int:
-    """The most bytes that tensors made by ``run`` hold at one time."""
-    with _LiveBytes() as live:
+def peak_bytes(run: Callable[[], Any], picture: Tensor) -> int:
+    """The most bytes that tensors made by ``run`` from ``picture`` hold at one time.
+
+    What is made from weights alone does not count: it does not grow with the picture.
+    """
+    with _LiveBytes(picture) as live:
         run()
     return live.peak
 
@@ -66,30 +69,26 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class _LiveBytes(TorchDispatchMode):
-    """Counts the storages that operators make and that are still held."""
+    """Counts the storages that operators fill from a picture and that are still held."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Tensor) -> None:
         super().__init__()
         self.peak = 0
-        self._live = 0
+        self._held = {id(picture.untyped_storage()): 0}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        given = {id(leaf.untyped_storage()) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        made = {
-            id(leaf.untyped_storage()): leaf.untyped_storage()
-            for leaf in tree_leaves(result)
-            if isinstance(leaf, Tensor)
-        }
-        for key, storage in made.items():
-            if key not in given:  # views and in-place results share the storage of what they were given
-                self._live += storage.nbytes()
-                weakref.finalize(storage, self._free, storage.nbytes())
-        self.peak = max(self.peak, self._live)
+        if any(id(storage) in self._held for storage in _storages((args, kwargs))):
+            for storage in _storages(result):  # views and in-place results share the storage of what they were given
+                if id(storage) not in self._held:
+                    self._held[id(storage)] = storage.nbytes()
+                    weakref.finalize(storage, self._held.pop, id(storage))
+            self.peak = max(self.peak, sum(self._held.values()))
         return result
 
-    def _free(self, count: int) -> None:
-        self._live -= count
+
+def _storages(values: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
 def _available() -> float:

@@ -77,14 +77,23 @@ def test_conditions_have_defaults_and_are_checked() -> None:
         translate_source(recipe, source, {"noise_seed": "one"})
 
 
-def test_peak_memory_counts_what_lives_at_one_time() -> None:
+def test_peak_memory_counts_what_lives_at_one_time_and_grows_with_the_picture() -> None:
+    picture, weights = torch.rand(1000), torch.rand(70_000)
+
     def run() -> None:
-        kept = torch.zeros(1000) + 1  # 4000 bytes, and the zeros go when the sum is there: 8000
+        kernel = weights * 2 + 1
+        kept = (picture + 1) * kernel[:1000]  # 4000 bytes, and the sum goes when the product is there: 8000
         kept.view(10, 100).add_(1)  # a view and an in-place sum take nothing
         del kept
-        torch.zeros(500)
+        filled = torch.zeros(500)
+        filled.copy_(picture[:500])
 
-    assert peak_bytes(run) == 8000
+    assert peak_bytes(run, picture) == 8000
+
+    def fill() -> None:
+        torch.zeros(3000)[:1000].copy_(picture)
+
+    assert peak_bytes(fill, picture) == 12_000
 
 
 def test_pictures_beyond_the_budget_are_tiled() -> None:
