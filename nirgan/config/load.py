@@ -13,6 +13,34 @@ from nirgan.config.schema import RunConfig
 from nirgan.errors import NirganError, nearest
 
 LIMITS = ("steps", "epochs", "minutes")
+_LONGEST = 200
+"""Characters of a wrong value that an error shows."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads values alone: tags that construct objects are refused, and so are aliases.
+
+    A few lines of aliases to aliases stand for billions of values, which would be met one by one when the settings are
+    checked, shown or written.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            name = self.peek_event().anchor
+            raise yaml.YAMLError(f"the alias *{name} stands for a value given elsewhere: write the value out")
+        return super().compose_node(parent, index)
+
+
+def plain_yaml(text: str) -> Any:
+    """The value that plain YAML text stands for.
+
+    Raises:
+        ValueError: if it is not YAML or asks for more than plain values; the message says where.
+    """
+    try:
+        return yaml.load(text, Loader=_PlainLoader)  # a SafeLoader that takes less
+    except Exception as error:  # PyYAML's constructors raise anything for scalars such as 2024-13-45
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -22,12 +50,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         NirganError: if it is missing, not YAML or not a mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = plain_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise NirganError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        where = str(error).replace("\n", " ")
-        raise NirganError(f"{path}: not plain YAML ({where})") from None
+    except ValueError as error:
+        raise NirganError(f"{path}: not plain YAML ({error})") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
@@ -47,8 +74,8 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
         if not equals or not dotted:
             raise NirganError(f"--set {item}: write --set key=value, as in --set optimiser.lr=1e-4")
         try:
-            value = _number(yaml.safe_load(text))
-        except yaml.YAMLError:
+            value = _number(plain_yaml(text))
+        except ValueError:
             raise NirganError(f"--set {item}: the value is not plain YAML; quote it") from None
         node = nested
         *sections, leaf = dotted.split(".")
@@ -120,7 +147,13 @@ def check(values: Mapping[str, Any], where: str) -> RunConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise NirganError(f"{where}: {key} is {first['input']!r}: {first['msg'].lower()}") from None
+        raise NirganError(f"{where}: {key} is {shown(first['input'])}: {first['msg'].lower()}") from None
+
+
+def shown(value: Any) -> str:
+    """A wrong value as an error shows it: as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def check_keys(values: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str = "") -> None:

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nirgan.config import plain_yaml
 from nirgan.errors import NirganError, nearest
 
 UNKNOWN = "unknown"
@@ -89,12 +89,12 @@ def read_card(name: str) -> Card:
         )
     path = card_folder() / f"{name}.yaml"
     try:
-        return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Card.model_validate(plain_yaml(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         raise NirganError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise NirganError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+    except (OSError, ValueError) as error:
+        raise NirganError(f"{path}: cannot be read ({error})") from None
 
 
 def locate_card(name: str) -> tuple[Card, Path]:

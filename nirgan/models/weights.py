@@ -61,7 +61,8 @@ def save_weights(path: Path, tensors: dict[str, Tensor], info: WeightsInfo) -> N
     """Write tensors (named as in the recipe's ``state_dict``) and info; the file appears whole or not at all."""
     # Cloned because tied weights share memory, which the format refuses.
     contiguous = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_whole(path, save(contiguous, metadata={"nirgan": info.model_dump_json()}))
+    words = info.model_dump_json()
+    write_whole(path, save(contiguous, metadata={"nirgan": words, "sha256": _digest(words, contiguous)}))
 
 
 def read_info(path: Path) -> WeightsInfo:
@@ -74,7 +75,7 @@ def read_info(path: Path) -> WeightsInfo:
 
 
 def read_weights(path: Path) -> tuple[WeightsInfo, dict[str, Tensor]]:
-    """Read info and tensors (on the CPU) from a weights file; errors as ``read_info``."""
+    """Read info and tensors (on the CPU) from a weights file; errors as ``read_info``, and for a changed byte."""
     return _read(path, with_tensors=True)
 
 
@@ -139,19 +140,32 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Ten
         raise NirganError(f"{path}: weights are safetensors files; other formats can run code and are not read")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = (file.metadata() or {}).get("nirgan")
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise NirganError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from None
-    if metadata is None:
+    words = metadata.get("nirgan")
+    if words is None:
         raise NirganError(f"{path}: a safetensors file, but not one that nirgan wrote (no 'nirgan' metadata)")
-    if len(metadata) > _LARGEST_HEADER:
+    if len(words) > _LARGEST_HEADER:
         raise NirganError(f"{path}: its metadata is larger than {_LARGEST_HEADER} bytes")
+    stored = metadata.get("sha256")  # files of earlier versions have none
+    if with_tensors and stored is not None and stored != _digest(words, tensors):
+        raise NirganError(f"{path}: damaged: its checksum does not fit; copy or train it again")
     try:
-        info = WeightsInfo.model_validate(json.loads(metadata))
+        info = WeightsInfo.model_validate(json.loads(words))
     except (ValidationError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise NirganError(f"{path}: its metadata is damaged ({first})") from None
     if info.format != FORMAT:
         raise NirganError(f"{path}: format '{info.format}', this nirgan reads '{FORMAT}'; install a newer nirgan")
     return info, tensors
+
+
+def _digest(words: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over all that a file holds: the format itself would not notice a changed byte."""
+    digest = hashlib.sha256(words.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor
@@ -99,10 +99,21 @@ def read_state(folder: Path, *, mapped: bool = False) -> dict[str, Any]:
     """
     path = folder / STATE
     try:
+        _check_sums(path)
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise NirganError(f"{path}: not a whole training state ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # damaged bytes raise anything
+        words = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NirganError(f"{path}: not a whole training state ({words})") from None
+    if not isinstance(state, dict):
+        raise NirganError(f"{path}: not a training state, but a {type(state).__name__}")
     return state
+
+
+def _check_sums(path: Path) -> None:
+    """Raise ValueError if a byte changed since the file was written; torch itself does not look at the checksums."""
+    with ZipFile(path) as file:
+        if damaged := file.testzip():
+            raise ValueError(f"the checksum of {damaged} does not fit")
 
 
 def _save_state(path: Path, state: dict[str, Any]) -> None:
