@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nirgan.layers.affine import Head, coefficient_count, local_affine
 from nirgan.layers.norm import Norm, bias_before, make_norm
 from nirgan.layers.residual import ResidualBlock
 from nirgan.layers.upsample import Upsample, upsampling_conv
@@ -38,6 +39,10 @@ class UNet(nn.Module):
         dropout_blocks: Decoder blocks, from 1 inside, with dropout 0.5 after their norm.
         skips: Without them it is the encoder-decoder of pix2pix's ablation.
         upsample: ``transpose`` or ``resize``.
+        head: ``direct``: the last convolution draws the output; ``affine``: it draws an affine function for each pixel
+            of the source, whose detail goes on so; from half the resolution, where the finest skip is,
+            ``resize`` cannot draw single pixels.
+        start: Of ``affine``: gain of the source in the output before training.
 
     Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of ``stride``, and at
     least twice that with residual blocks or an instance norm at the bottom.
@@ -57,11 +62,14 @@ class UNet(nn.Module):
         dropout_blocks: Collection[int] = (),
         skips: bool = True,
         upsample: Upsample = "transpose",
+        head: Head = "direct",
+        start: float = 1.0,
     ) -> None:
         super().__init__()
         self.stride = 2 ** len(channels)
         self._rectified_skips = rectified_skips
         self._skips = skips
+        self._start = start if head == "affine" else None
         self.encoder = nn.ModuleList()
         for level, (before, after) in enumerate(zip((in_channels, *channels[:-1]), channels, strict=True), 1):
             normed = level > 1 and (level < len(channels) or innermost_norm)
@@ -76,7 +84,8 @@ class UNet(nn.Module):
             dropout = [nn.Dropout(0.5)] if block in dropout_blocks else []
             self.decoder.append(nn.Sequential(up, make_norm(norm, after), *dropout))
             inside = 2 * after if skips else after
-        self.out = upsampling_conv(upsample, inside, out_channels, bias=True)
+        drawn = out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
+        self.out = upsampling_conv(upsample, inside, drawn, bias=True)
 
     def forward(self, source: Tensor) -> Tensor:
         """Translate (B, in_channels, H, W) in [-1, 1]."""
@@ -92,7 +101,8 @@ class UNet(nn.Module):
             # Dropout before ReLU, as in the codes, is the same as after it.
             x, skip = F.relu(block(x)), features.pop()
             x = torch.cat([x, skip], dim=1) if self._skips else x
-        return torch.tanh(self.out(x))
+        x = self.out(x)
+        return torch.tanh(x if self._start is None else local_affine(x, source, start=self._start))
 
     @property
     def radius(self) -> int:

@@ -104,7 +104,7 @@ def test_dropout_stands_in_the_blocks_that_were_named() -> None:
 
 
 @pytest.mark.parametrize("upsample", ["transpose", "resize"])
-@pytest.mark.parametrize("settings", [PIX2PIX, {"residual_blocks": 2}])
+@pytest.mark.parametrize("settings", [PIX2PIX, {"residual_blocks": 2}, {"head": "affine"}])
 def test_gradient_reaches_every_parameter(settings: dict[str, object], upsample: str) -> None:
     network = UNet(1, 3, channels=(4, 8, 8), upsample=upsample, **settings)
     network(torch.randn(2, 1, 16, 16)).square().sum().backward()
@@ -117,6 +117,7 @@ def test_gradient_reaches_every_parameter(settings: dict[str, object], upsample:
         {"channels": (2, 4, 4, 4), "residual_blocks": 6},
         {"channels": (2, 4, 4), "residual_blocks": 1, "upsample": "resize"},
         {"channels": (4, 8, 16, 16, 32), **PIX2PIX},
+        {"channels": (2, 4, 4), "upsample": "resize", "head": "affine"},
     ],
 )
 def test_radius_is_how_far_the_source_reaches(settings: dict[str, object]) -> None:
@@ -137,7 +138,12 @@ def reach(network: nn.Module, source: Tensor, column: int) -> int:
     return int((columns - column).abs().max())
 
 
-def test_starting_output_is_near_grey() -> None:
-    network = UNet(1, 3, channels=(8, 16, 16))
+@pytest.mark.parametrize(
+    ("settings", "gain"), [({}, 0), ({"head": "affine"}, 1), ({"head": "affine", "start": 0.0}, 0)]
+)
+def test_starting_output_is_near_grey_or_a_copy(settings: dict[str, object], gain: float) -> None:
+    torch.manual_seed(0)
+    network = UNet(2, 3, channels=(8, 16, 16), **settings)
     init_normal(network)
-    assert network(torch.rand(2, 1, 32, 32)).abs().max() < 0.5
+    source = torch.rand(2, 2, 32, 32)
+    assert (network(source) - torch.tanh(gain * source.mean(dim=1, keepdim=True))).abs().mean() < 0.2

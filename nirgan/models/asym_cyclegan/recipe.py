@@ -16,6 +16,7 @@ from nirgan.discriminators.fpn import FpnDiscriminator
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
+from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
 from nirgan.layers.pool import ImagePool
 from nirgan.layers.upsample import Upsample
@@ -55,6 +56,7 @@ class AsymCycleGAN(Recipe):
         lambda_paired_l1: Weight of an L1 to the target. Not the paper's; needs registered pairs, which are then served
             as such.
         upsample: Transposed convolutions, or resize and convolve.
+        head: Draw the outputs, or local affine functions of what is translated, which keep its detail. Not the paper's.
     """
 
     paper = PAPER
@@ -100,16 +102,18 @@ class AsymCycleGAN(Recipe):
         lambda_identity: Weight = 0.0,
         lambda_paired_l1: Weight = 0.0,
         upsample: Upsample = "transpose",
+        head: Head = "direct",
     ) -> None:
         super().__init__()
         self._lambda_back, self._lambda_cycle = lambda_back, lambda_cycle
         self._lambda_identity, self._lambda_paired_l1 = lambda_identity, lambda_paired_l1
         channels = (width, 2 * width, 4 * width, 8 * width)
-        generator = UNet(source_channels, 3, channels=channels, norm=norm, residual_blocks=n_res, upsample=upsample)
+        shared: dict[str, Any] = {"channels": channels, "norm": norm, "upsample": upsample, "head": head}
+        generator = UNet(source_channels, 3, residual_blocks=n_res, **shared)
         self.networks = nn.ModuleDict(
             {
                 "generator": generator,
-                "generator_back": UNet(3, source_channels, channels=channels, norm=norm, upsample=upsample),
+                "generator_back": UNet(3, source_channels, **shared),
                 "discriminator": FpnDiscriminator(3, width=width, norm=norm),
                 "discriminator_back": PatchDiscriminator(source_channels, width=width, norm=norm),
             }

@@ -13,6 +13,7 @@ from nirgan.color.lab import lab_to_rgb, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
+from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
 from nirgan.layers.noise import batch_statistics, dropout_on
 from nirgan.layers.upsample import Upsample
@@ -48,6 +49,7 @@ class Pix2Pix(Recipe):
         test_mode: ``eval`` predicts with running statistics and without dropout, ``paper`` with dropout and the
             statistics of what it sees.
         upsample: Transposed convolutions, or resize and convolve.
+        head: Draw the output (paper), or local affine functions of the source, which keep its detail.
     """
 
     paper = PAPER
@@ -93,6 +95,7 @@ class Pix2Pix(Recipe):
         width: Size = 64,
         test_mode: Literal["eval", "paper"] = "eval",
         upsample: Upsample = "transpose",
+        head: Head = "direct",
     ) -> None:
         super().__init__()
         levels = levels_for(crop, levels)
@@ -108,6 +111,8 @@ class Pix2Pix(Recipe):
             bias_without_norm=False,
             dropout_blocks=dropout_blocks,
             upsample=upsample,
+            head=head,
+            start=0.0 if task == "gray2rgb" else 1.0,  # a and b start at grey, RGB as a copy
         )
         judged = source_channels + (2 if task == "gray2rgb" else 3)
         discriminator = PatchDiscriminator(judged, width=width, norm=norm)
