@@ -31,6 +31,9 @@ def command(
     full_scale: Annotated[
         float | None, typer.Option(help="Stored source value that means 1.0; default: the file's, else as in training.")
     ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="Refuse pictures of more pixels; default: 400 million, or as in training.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     tile: Annotated[str, typer.Option(help="auto, 0 for whole pictures, or the tiles' side in pixels.")] = "auto",
     json: Json = False,
@@ -53,6 +56,7 @@ def command(
             pairing=pairing,
             band=band,
             full_scale=full_scale,
+            max_pixels=max_pixels,
             device=device,
             tile=tile,
             shared=True,

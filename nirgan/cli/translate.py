@@ -47,6 +47,7 @@ def command(
         int | None, typer.Option(min=1, help="Results per picture, of models that draw at random.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the first sample.")] = None,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse pictures of more pixels.")] = 400_000_000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Threads that read and write beside the network.")] = 2,
     json: Json = False,
@@ -83,6 +84,7 @@ def command(
                 samples=samples,
                 seed=seed,
                 workers=workers,
+                max_pixels=max_pixels,
                 shared=True,
                 on_progress=show,
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from nirgan.config import check, read_yaml
+from nirgan.data.files import MAX_PIXELS
 from nirgan.data.index import Data, first_of
 from nirgan.data.open import open_data
 from nirgan.data.places import real_place
@@ -47,6 +48,7 @@ def choose_data(
     pairing: str | None = None,
     band: int | None = None,
     full_scale: float | None = None,
+    max_pixels: int | None = None,
 ) -> Choice:
     """Open the data to score.
 
@@ -61,6 +63,7 @@ def choose_data(
         pairing: Overrides what the data's layout says.
         band: Band of multi-band sources, from 1; None: as in training.
         full_scale: Stored source value that means 1.0; None: as in training.
+        max_pixels: Larger pictures are refused; None: as in training, or the limit of ``read_picture``.
 
     Raises:
         NirganError: if no data is named and the weights come from no run, or the data cannot be opened.
@@ -70,7 +73,9 @@ def choose_data(
     band = info.band if band is None else band
     name = "-".join(real_place(spec).name for spec in specs)
     if run and config and may_be_own(specs, config):
-        data, notes = open_own(run, config, info.task, pairing=pairing, band=band, full_scale=full_scale)
+        data, notes = open_own(
+            run, config, info.task, pairing=pairing, band=band, full_scale=full_scale, max_pixels=max_pixels
+        )
         named = named_part(data, specs, config)
         if len(named) == len(data.all_records):
             return Choice(data, split, own=True, name=run.name, folder=split, notes=notes)
@@ -88,6 +93,7 @@ def choose_data(
         full_scale=full_scale,
         weights_full_scale=info.full_scale,
         make_split=False,
+        max_pixels=max_pixels or MAX_PIXELS,
     )
     notes = _take_unsplit(data, split)
     split = "all" if notes else split

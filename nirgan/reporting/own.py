@@ -29,7 +29,14 @@ def may_be_own(specs: Sequence[str], config: RunConfig) -> bool:
 
 
 def open_own(
-    run: Path, config: RunConfig, task: str, *, pairing: str | None, band: int | None, full_scale: float | None
+    run: Path,
+    config: RunConfig,
+    task: str,
+    *,
+    pairing: str | None,
+    band: int | None,
+    full_scale: float | None,
+    max_pixels: int | None,
 ) -> tuple[Data, list[str]]:
     """Open all that a run was trained on with the run's ``split.csv``; and words about where the two differ.
 
@@ -47,7 +54,7 @@ def open_own(
         band=band,
         full_scale=config.full_scale if full_scale is None else full_scale,
         make_split=False,
-        max_pixels=config.dataset.max_pixels,
+        max_pixels=max_pixels or config.dataset.max_pixels,
     )
     rows = read_split(file)
     if not any((record.set, record.name) in rows for record in data.all_records):

@@ -32,6 +32,7 @@ def score_weights(
     pairing: str | None = None,
     band: int | None = None,
     full_scale: float | None = None,
+    max_pixels: int | None = None,
     device: str = "auto",
     tile: str | int = "auto",
     shared: bool = False,
@@ -49,6 +50,7 @@ def score_weights(
         pairing: Overrides what the data's layout says.
         band: Band of multi-band sources, from 1; None: as in training.
         full_scale: Stored source value that means 1.0; None: as in training.
+        max_pixels: Larger pictures are refused; None: as in training, or 400 million for other data.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         tile: ``auto``, 0, or the side of tiles in pixels.
         shared: Share the pictures with the other processes of a launcher, all of which must call; the first writes.
@@ -67,7 +69,9 @@ def score_weights(
     tiles, place = parse_tile(str(tile)), pick_device(device)
     path = find_weights(weights, None)
     recipe, info = load_recipe(path)
-    choice = choose_data(path, info, specs, split, pairing=pairing, band=band, full_scale=full_scale)
+    choice = choose_data(
+        path, info, specs, split, pairing=pairing, band=band, full_scale=full_scale, max_pixels=max_pixels
+    )
     _check_channels(path, info, choice)
     evaluation = evaluate(
         recipe.to(place), info, choice.data, choice.split, tile=tiles, shared=shared, on_progress=on_progress
