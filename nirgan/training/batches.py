@@ -9,6 +9,7 @@ from nirgan.config.schema import RunConfig
 from nirgan.data.dataset import TrainingSet
 from nirgan.data.index import Data
 from nirgan.data.loader import StepPlan, make_loader
+from nirgan.data.sample import collate
 from nirgan.training.runtime import Runtime
 
 
@@ -38,6 +39,13 @@ class TrainingBatches:
             accumulate=self._config.accumulate,
             seed=self._config.seed,
         )
+
+    def first_crops(self, count: int, view: str) -> dict[str, Any]:
+        """A batch of the same so many crops, whenever it is asked for; read here, whatever the number of workers."""
+        plan = StepPlan(len(self._set.sources), len(self._set.targets), batch_size=count, seed=self._config.seed)
+        batch = collate([self._set[key] for key in plan.keys(0, 0, 0, view)], view)
+        self._set.take_failed()  # training names them when their turn comes
+        return batch
 
     def serve(self, plan: StepPlan, start: int, stop: int, view: Callable[[int], str]) -> Iterable[dict[str, Any]]:
         """Micro-batches of the steps from ``start`` to before ``stop``, in order."""

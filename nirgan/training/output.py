@@ -15,6 +15,7 @@ from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo
 from nirgan.monitoring.log import RunLog
 from nirgan.training.checkpoint import Checkpoints
+from nirgan.training.trouble import NormGap, Watch
 from nirgan.training.validate import Judge, Previews
 
 logger = logging.getLogger(__name__)
@@ -47,10 +48,12 @@ class Output:
         log: None where nothing is written.
         judge: Scores; None skips validation, and the best checkpoint is the last.
         previews: Sample grids; None draws none.
+        norm_gap: Measured at validations; None for recipes without batch norm.
         best: The metric that chooses, and patience.
 
     Attributes:
         scores: The last validation's.
+        watch: Says trouble with the training.
     """
 
     def __init__(
@@ -61,11 +64,14 @@ class Output:
         log: RunLog | None = None,
         judge: Judge | None = None,
         previews: Previews | None = None,
+        norm_gap: NormGap | None = None,
         best: Best | None = None,
     ) -> None:
         self._info, self._checkpoints, self._log = info, checkpoints, log
         self.judge, self.previews = judge, previews
+        self._norm_gap = norm_gap
         self._best = best or Best()
+        self.watch = Watch()
         self.scores: dict[str, float] = {}
 
     @property
@@ -85,6 +91,9 @@ class Output:
         self.scores = self.judge.scores()
         self.numbers(step, {f"val/{name}": value for name, value in self.scores.items()})
         logger.info("step %d  %s", step, "  ".join(f"val/{name} {value:.4g}" for name, value in self.scores.items()))
+        self.watch.pictures(step, self.judge.looks)
+        if self._norm_gap is not None:
+            self.watch.norms(step, self._norm_gap.measure())
         if self._best.take(self.scores.get(self._best.metric, math.nan)) and self._checkpoints is not None:
             self._checkpoints.save_best(weights_of(recipe), self._info_at(step))
         if self.exhausted:
@@ -99,24 +108,27 @@ class Output:
             self._log.add_picture(step, f"samples/{split}", grid)
         if grids:
             self._log.save_picture(step, grids.get("val", next(iter(grids.values()))))
+        if self.judge is None:  # else validation says it of more pictures
+            self.watch.pictures(step, self.previews.looks)
 
     def save(self, recipe: Recipe, state: Mapping[str, Any]) -> None:
         """Write a checkpoint of the recipe as it is, with the training state."""
         if self._checkpoints is None:
             return
         weights, info = weights_of(recipe), self._info_at(state["step"])
-        self._checkpoints.save_last(weights, info, dict(state))
         if self.judge is None or math.isnan(self._best.score):  # nothing to choose by
             self._checkpoints.save_best(weights, info)
+        self._checkpoints.save_last(weights, info, dict(state))  # at last: who dies before comes by again
 
     def _info_at(self, step: int) -> WeightsInfo:
         return self._info.model_copy(update={"step": step})
 
     def state_dict(self) -> dict[str, Any]:
-        """Best score, last scores, the lookup table, and how long the log's files are."""
+        """Best score, last scores, what is known of troubles, the lookup table, how long the log's files are."""
         return {
             "best": {"score": self._best.score, "stale": self._best.stale},
             "scores": dict(self.scores),
+            "watch": self.watch.state_dict(),
             "lookup": self._info.lookup or [],
             "log": {} if self._log is None else self._log.lengths(),
         }
@@ -125,6 +137,8 @@ class Output:
         """Put the scores back; table and lengths were used when this object and its log were made."""
         self._best.score, self._best.stale = state["best"]["score"], state["best"]["stale"]
         self.scores = dict(state["scores"])
+        if "watch" in state:  # runs begun before there was one go on without
+            self.watch.load_state_dict(state["watch"])
 
 
 def weights_of(recipe: Recipe) -> dict[str, Tensor]:

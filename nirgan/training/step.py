@@ -18,6 +18,7 @@ from nirgan.errors import NirganError
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Term, Views
 from nirgan.training.optim import build_optimiser, load_optimiser_state, optimiser_state, rate_factor
 from nirgan.training.runtime import Runtime
+from nirgan.training.trouble import separations
 
 
 class TermViews(dict[str, Any]):
@@ -142,12 +143,21 @@ class PhaseUpdate:
 
 @dataclass
 class StepLosses:
-    """What a step found out, still on the device: unweighted terms, and gradient norms if they were wanted."""
+    """What a step found out, still on the device."""
 
     terms: dict[str, Tensor] = field(default_factory=dict)
-    """By ``<phase>/<term>``, averaged over the micro-batches."""
+    """Unweighted, by ``<phase>/<term>``, averaged over the micro-batches."""
+    separations: dict[str, Tensor] = field(default_factory=dict)
+    """How well discriminators tell real from generated, by ``<phase>/separation``, averaged alike."""
     norms: dict[str, Tensor] = field(default_factory=dict)
-    """By phase."""
+    """Of the gradients, by phase, if they were wanted."""
+
+    def add(self, phase: str, terms: Mapping[str, Tensor], separated: Mapping[str, Tensor], micros: int) -> None:
+        """Add what a phase found out in one of so many micro-batches."""
+        for sums, values in ((self.terms, terms), (self.separations, separated)):
+            for name, value in values.items():
+                key, part = f"{phase}/{name}", value.detach() / micros
+                sums[key] = sums[key] + part if key in sums else part
 
 
 class Step:
@@ -176,10 +186,8 @@ class Step:
             last = update is running[-1][0]
             for micro in range(len(batches)):
                 with buffers.of(micro):
-                    values = self._backward(update, terms, views[micro], at, len(batches), retain_graph=not last)
-                for name, value in values.items():
-                    key = f"{update.phase.name}/{name}"
-                    losses.terms[key] = losses.terms[key] + value if key in losses.terms else value
+                    found = self._backward(update, terms, views[micro], at, len(batches), retain_graph=not last)
+                losses.add(update.phase.name, *found, len(batches))
                 if last:
                     views[micro] = {}  # frees the graph
             norm = update.update(with_norm=with_norms)
@@ -198,7 +206,7 @@ class Step:
 
     def _backward(
         self, update: PhaseUpdate, terms: Sequence[Term], views: Views, at: At, micros: int, *, retain_graph: bool
-    ) -> dict[str, Tensor]:
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         with self._runtime.autocast():
             own = self._recipe.phase_views(update.phase.name, views, at)
         seen = TermViews({**views, **own})
@@ -207,7 +215,7 @@ class Step:
         total = torch.stack(weighted).sum()
         # The forward graph may serve a later phase, as far as no phase before it changed what the graph went through.
         update.backward(total / micros, retain_graph=retain_graph)
-        return {name: value.detach() / micros for name, value in values.items()}
+        return values, separations(own)
 
 
 class MicroBatchBuffers:

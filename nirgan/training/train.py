@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method
 from nirgan.training.state import load_recipe_state, shown
 from nirgan.training.trainer import Cadence, Trainer
+from nirgan.training.trouble import NormGap, has_batch_norm
 from nirgan.training.validate import SampleGrids, Validator, evenly_spread
 
 logger = logging.getLogger(__name__)
@@ -99,9 +101,11 @@ def train(
     assembly = _Assembly(config, runtime, run)
     try:
         return assembly.train(folder, progress or (progress_for_terminal() if runtime.lead else Silent()))
-    except NirganError:
+    except (NirganError, OSError) as error:
         if run is not None and folder is None and not assembly.begun:
             run.remove()  # refused before its first step: nothing to go on with
+        if run is not None and run.held and isinstance(error, OSError):
+            raise run.unwritable(error) from None
         raise
     finally:
         if run is not None:
@@ -137,6 +141,7 @@ class _Assembly:
         runtime.launch()  # what can be refused was refused by now, once
         if self.run is not None:
             logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
+            self._write_settings(self.run, data)
         checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")
         state = runtime.broadcast(None if checkpoints is None else newest_state(checkpoints))
         if state is None:
@@ -148,9 +153,7 @@ class _Assembly:
             nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)
         recipe.to(runtime.device)
         recipe.to(memory_format=runtime.memory_format)  # type: ignore[call-overload]  # a torch overload without a stub
-        if self.run is not None:
-            self._write_settings(self.run, data)
-        output = self._output(recipe, data, checkpoints, state)
+        output = self._output(recipe, data, batches, checkpoints, state)
         if batches is not None:
             result = self._train_stages(recipe, batches, output, state, progress)
         else:
@@ -175,7 +178,12 @@ class _Assembly:
         data.write_split(run.path / "split.csv")
 
     def _output(
-        self, recipe: Recipe, data: Data, checkpoints: Checkpoints | None, state: Mapping[str, Any] | None
+        self,
+        recipe: Recipe,
+        data: Data,
+        batches: TrainingBatches | None,
+        checkpoints: Checkpoints | None,
+        state: Mapping[str, Any] | None,
     ) -> Output:
         config = self.config
         before = {} if state is None else state["output"]
@@ -194,8 +202,16 @@ class _Assembly:
             log=None if self.run is None else RunLog(self.run.path, before.get("log")),
             judge=Validator(recipe, data, scored, self.runtime) if scored else None,
             previews=SampleGrids(recipe, data, shown_records) if config.logging.samples_every_steps else None,
+            norm_gap=None if batches is None else self._norm_gap(recipe, data, batches),
             best=Best(config.validation.metric, config.validation.patience),
         )
+
+    def _norm_gap(self, recipe: Recipe, data: Data, batches: TrainingBatches) -> NormGap | None:
+        if not has_batch_norm(recipe) or self.config.crop % recipe.stride:  # `predict` takes whole strides
+            return None
+        paired = data.pairing == Pairing.REGISTERED
+        crops = partial(batches.first_crops, view="image" if paired else "unpaired")
+        return NormGap(recipe, crops, batch_size=self.config.batch_size, paired=paired)
 
     def _info(self, recipe: Recipe, data: Data, lookup: list[list[float]] | None) -> WeightsInfo:
         given = ("task", "source_channels", "crop")

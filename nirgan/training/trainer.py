@@ -189,7 +189,9 @@ class Trainer:
         if self._stage.ema is not None:
             self._stage.ema.update()
         self._norms = losses.norms
-        self._history.add(self.step, losses.terms, [key for batch in micros for key in batch["keys"]])
+        values = {f"loss/{name}": value for name, value in losses.terms.items()}
+        values |= {f"gan/{name}": value for name, value in losses.separations.items()}
+        self._history.add(self.step, values, [key for batch in micros for key in batch["keys"]])
         self._note_failures(micros)
         self.pace.add(sum(len(batch["source"]) for batch in micros) * self.runtime.world)
         self._progress.step(self.step, self.horizon.total)
@@ -247,7 +249,7 @@ class Trainer:
 
     def _log_line(self) -> None:
         self._history.check()
-        values = {f"loss/{name}": value for name, value in self._history.means().items()}
+        values = self._history.means()
         values |= {f"lr/{update.phase.name}": update.rate for update in self._stage.updates}
         values |= {f"grad_norm/{phase}": float(norm) for phase, norm in self._norms.items()}
         speed = self.pace.speed_since_last()
@@ -255,6 +257,7 @@ class Trainer:
             values["speed/images_per_s"] = speed
         self._output.numbers(self.step, values)
         self._progress.line(self.step, self.horizon.total, values)
+        self._output.watch.line(self.step, values)
 
     def _show(self, *, validate: bool = False, draw: bool = False) -> None:
         with self.clock.paused():

@@ -19,6 +19,7 @@ from nirgan.metrics import score_picture
 from nirgan.models.recipe import Recipe
 from nirgan.monitoring.grid import Row, sample_grid
 from nirgan.training.runtime import Runtime
+from nirgan.training.trouble import Look, look_at
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -29,16 +30,24 @@ class Judge(Protocol):
 
     Attributes:
         failed: Pictures that could not be read: ``file: why``.
+        looks: What the pictures that were scored last look like.
     """
 
     failed: list[str]
+    looks: list[Look]
 
     def scores(self) -> dict[str, float]:
         """Mean score by metric; the same on every process."""
 
 
 class Previews(Protocol):
-    """Draws what the recipe makes of some pictures."""
+    """Draws what the recipe makes of some pictures.
+
+    Attributes:
+        looks: What the pictures that were drawn last look like.
+    """
+
+    looks: list[Look]
 
     def draw(self) -> dict[str, np.ndarray]:
         """Grid (H,W,3) uint8 by split."""
@@ -58,6 +67,7 @@ class Validator:
         self._recipe, self._data, self._runtime = recipe, data, runtime
         self._records = list(records)
         self.failed: list[str] = []
+        self.looks: list[Look] = []
 
     def scores(self) -> dict[str, float]:
         """Mean by metric.
@@ -75,15 +85,15 @@ class Validator:
                 if str(error) not in self.failed:
                     self.failed.append(str(error))
                     logger.warning("validation goes on without a picture: %s", error)
-        rows: dict[int, dict[str, float]] = {}
+        rows: dict[int, tuple[dict[str, float], Look]] = {}
         for found in self._runtime.gather(own):
             rows.update(found)
-        return mean_scores([rows[index] for index in sorted(rows)])
+        self.looks = [rows[index][1] for index in sorted(rows)]
+        return mean_scores([rows[index][0] for index in sorted(rows)])
 
-    def _score(self, sample: Sample, target: Tensor) -> dict[str, float]:
-        return score_picture(
-            translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)).cpu(), target
-        )
+    def _score(self, sample: Sample, target: Tensor) -> tuple[dict[str, float], Look]:
+        output = translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)).cpu()
+        return score_picture(output, target), look_at(sample.source, output, target)
 
 
 class SampleGrids:
@@ -98,12 +108,15 @@ class SampleGrids:
     def __init__(self, recipe: Recipe, data: Data, records: Mapping[str, Sequence[Record]]) -> None:
         self._recipe, self._data = recipe, data
         self._records = {split: list(some) for split, some in records.items() if some}
+        self.looks: list[Look] = []
 
     def draw(self) -> dict[str, np.ndarray]:
         """Grid (H,W,3) uint8 by split; a picture that cannot be read is left out."""
         grids = {}
+        self.looks = []
         for split, records in self._records.items():
             rows = [row for record in records if (row := self._row(record)) is not None]
+            self.looks += [look_at(row.source, row.output, row.target) for row in rows]
             if rows:
                 grids[split] = sample_grid(rows, self._data.task)
         return grids
