@@ -167,7 +167,7 @@ class Data:
         rows.writerow(SPLIT_COLUMNS)
         for record in self.all_records:
             rows.writerow([getattr(record, column) for column in SPLIT_COLUMNS])
-        write_whole(path, text.getvalue().encode())
+        write_whole(path, text.getvalue().encode(errors="surrogateescape"))  # file names need not be UTF-8
 
     def fingerprint(self, split: str = "all") -> str:
         """Sixteen hex digits that change when a record of the split comes or goes, or a byte of its files changes.
@@ -179,7 +179,7 @@ class Data:
             files = dict.fromkeys(file for file in (record.source, record.target) if file)
             content = f"seed {self.seed}" if record.rendered is not None else " ".join(map(_content, files))
             line = f"{record.key} {record.split} {record.region} {record.pairing} {content}\n"
-            digest.update(line.encode())
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
 

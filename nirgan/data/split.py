@@ -22,9 +22,10 @@ def read_split(path: Path) -> Rows:
         NirganError: if it cannot be read, lacks a column, names a sample twice or an unknown split (with the line).
     """
     try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")  # file names need not be UTF-8
+        table = csv.DictReader(io.StringIO(text, newline=""))
         lines = list(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise NirganError(f"{path}: cannot be read as CSV ({error})") from None
     missing = [column for column in ("set", "name", "split") if column not in (table.fieldnames or ())]
     if missing:
@@ -51,7 +52,7 @@ def apply_split(records: Sequence[Record], rows: Rows, path: Path) -> tuple[list
     """
     ours, theirs = {record.set for record in records}, {set_name for set_name, _ in rows}
     if len(ours) == len(theirs) == 1:
-        rows = {(next(iter(ours)), name): row for (_, name), row in rows.items()}
+        rows = {(next(iter(ours)).strip(), name): row for (_, name), row in rows.items()}
     kept, unlisted, used = [], [], set()
     for record in records:
         key = next((key for key in _keys(record) if key in rows), None)
@@ -144,9 +145,11 @@ def _scene(record: Record) -> str:
 
 
 def _draw(scene: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {scene}".encode()).digest()
+    return hashlib.sha256(f"{seed} {scene}".encode(errors="surrogateescape")).digest()
 
 
 def _keys(record: Record) -> list[tuple[str, str]]:
+    # Spaces at the ends do not count: spreadsheets add them, and rows are read without.
     side, _, bare = record.name.partition("/")
-    return [(record.set, record.name)] + ([(record.set, bare)] if side in ("source", "target") else [])
+    names = [record.name, bare] if side in ("source", "target") else [record.name]
+    return [(record.set.strip(), name.strip()) for name in names]

@@ -35,8 +35,8 @@ class Results:
 
 def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
     """Write both files, each whole or not at all; ``metrics.json`` last: where it is, ``per_image.csv`` is too."""
-    write_whole(folder / PER_IMAGE, per_image_csv(pictures).encode())
-    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(folder / PER_IMAGE, per_image_csv(pictures).encode(errors="surrogateescape"))
+    text = json.dumps(summary, indent=2, allow_nan=False)  # ASCII: file names need not be UTF-8
     write_whole(folder / SUMMARY, f"{text}\n".encode())
 
 
@@ -74,7 +74,8 @@ def read_results(path: Path, split: str = "test") -> Results:
         )
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        rows = list(csv.DictReader(io.StringIO((folder / PER_IMAGE).read_text(encoding="utf-8"))))
+        table = (folder / PER_IMAGE).read_bytes().decode(errors="surrogateescape")
+        rows = list(csv.DictReader(io.StringIO(table, newline="")))
         names = list(summary["metrics"])
         scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
     except (OSError, ValueError, KeyError, TypeError) as error:
