@@ -29,12 +29,25 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside ``path``, sync, rename: a reader sees the old file or the new one, never a part."""
+    """Write beside ``path``, sync, rename: a reader sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: with ``path`` as its file name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write_synced(beside, content)
         beside.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a write that fails names no file
+        raise
     finally:
         beside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder and its subfolders; nobody may write there now."""
+    for beside in folder.rglob(".*.part"):
+        beside.unlink(missing_ok=True)

@@ -89,7 +89,7 @@ def command(
     }
     overrides = merge(parse_overrides(set_ or []), {key: value for key, value in flags.items() if value is not None})
     given = merge(_limits_apart(read_yaml(config) if config is not None else {}, overrides), overrides)
-    new = None if resume and _is_run(out) else resolve_config(given, where=str(config or "settings"))
+    new = None if resume and (not given or _is_run(out)) else resolve_config(given, where=str(config or "settings"))
     result = train(new, out=out, resume=resume, given=given)
     if started:
         return

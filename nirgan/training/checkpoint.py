@@ -40,11 +40,19 @@ class Checkpoints:
         self._old = folder / "last.old"
 
     def save_last(self, weights: dict[str, Tensor], info: WeightsInfo, state: dict[str, Any]) -> None:
-        """Replace ``last``."""
+        """Replace ``last``.
+
+        Raises:
+            OSError: if there is no room; the checkpoint before stays, and nothing half written.
+        """
         _remove(self._new)
-        self._new.mkdir(parents=True)
-        save_weights(self._new / WEIGHTS, weights, info)
-        _save_state(self._new / STATE, state)
+        try:
+            self._new.mkdir(parents=True)
+            save_weights(self._new / WEIGHTS, weights, info)
+            _save_state(self._new / STATE, state)
+        except OSError:
+            _remove(self._new)
+            raise
         sync_folder(self._new)
         self._swap()
 
@@ -118,7 +126,12 @@ def _check_sums(path: Path) -> None:
 
 def _save_state(path: Path, state: dict[str, Any]) -> None:
     with path.open("wb") as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # torch's writer stumbles over what its file raised
+                raise error.__context__ from None
+            raise
         file.flush()
         os.fsync(file.fileno())
 

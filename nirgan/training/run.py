@@ -14,13 +14,13 @@ from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import torch
 
 from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
 from nirgan.errors import NirganError
-from nirgan.files import write_whole
+from nirgan.files import remove_parts, write_whole
 
 try:
     import fcntl
@@ -47,7 +47,7 @@ def new_folder(out: Path | None, model: str) -> Path:
         return next(folder for folder in names if not folder.exists())
     if (out / CONFIG).is_file():
         raise NirganError(f"{out}: there is a run already; go on with --resume --out {out}, or give another --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not _is_unused(out):
         raise NirganError(f"{out}: exists and is not an empty folder; give another --out")
     return out
 
@@ -59,9 +59,7 @@ def folder_to_resume(out: Path | None) -> Path:
         NirganError: if there is none under ``runs``, or ``out`` holds something else.
     """
     if out is not None:
-        # A folder with nothing but its lock is a run that was killed before its settings were written.
-        started = out.is_dir() and not any(path.name != LOCK for path in out.iterdir())
-        if not (out / CONFIG).is_file() and not started:
+        if not (out / CONFIG).is_file() and not _is_unused(out):
             raise NirganError(f"{out}: no run to resume there; start one without --resume")
         return out
     runs = [path.parent for path in RUNS.glob(f"*/{CONFIG}")]
@@ -104,35 +102,48 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: IO[str] | None = None
+        self._lock: BinaryIO | None = None
 
     def hold(self) -> None:
-        """Lock the folder until ``release`` or the end of the process, however it ends.
+        """Lock the folder until ``release`` or the end of the process, however it ends; clear up after a killed one.
 
         Raises:
             NirganError: if another process writes this run.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / LOCK).open("a+", encoding="utf-8")
+            lock = (self.path / LOCK).open("ab+", buffering=0)  # nothing may be left to write when it is closed
         except OSError as error:
-            raise NirganError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from None
+            raise self.unwritable(error) from None
         if fcntl is not None:
             try:
                 # A record lock: it ends with this process and is not handed on to loader workers.
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 lock.seek(0)
-                owner = lock.read().strip() or "another process"
+                owner = lock.read().decode().strip() or "another process"
                 lock.close()
                 raise NirganError(
                     f"{self.path}: {owner} is writing this run; wait for it, or give another --out"
                 ) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
         self._lock = lock
+        try:
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            remove_parts(self.path)
+        except OSError as error:
+            raise self.unwritable(error) from None
+
+    def unwritable(self, error: OSError) -> NirganError:
+        """What to say when a write in the folder failed: the disk is full, or may not be written."""
+        where, again = error.filename or self.path, f"nirgan train --resume --out {self.path}"
+        go_on = f"go on with {again}" if (self.path / CONFIG).is_file() else "start again, or give another --out"
+        return NirganError(f"{where}: cannot be written ({error.strerror}): make that possible and {go_on}")
+
+    @property
+    def held(self) -> bool:
+        """Whether this process writes here."""
+        return self._lock is not None
 
     def release(self) -> None:
         """Let others write."""
@@ -187,6 +198,11 @@ def _git_state() -> dict[str, Any] | None:
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(changed)}
     except (OSError, subprocess.SubprocessError):  # no git, or no checkout
         return None
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether there is nothing but the lock of a run that was killed before its settings were written, if that."""
+    return folder.is_dir() and all(path.name == LOCK for path in folder.iterdir())
 
 
 def _last_written(run: Path) -> float:
