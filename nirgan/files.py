@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+PARTS = ".*.part"
+"""Names of files that are being written."""
+
 
 def sync_folder(folder: Path) -> None:
     """Make renames inside a folder survive a power cut (a no-op where folders cannot be synced)."""
@@ -49,5 +52,5 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def remove_parts(folder: Path) -> None:
     """Remove what killed processes left half written in a folder and its subfolders; nobody may write there now."""
-    for beside in folder.rglob(".*.part"):
+    for beside in folder.rglob(PARTS):
         beside.unlink(missing_ok=True)

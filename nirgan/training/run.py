@@ -20,7 +20,7 @@ import torch
 
 from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
 from nirgan.errors import NirganError
-from nirgan.files import remove_parts, write_whole
+from nirgan.files import PARTS, remove_parts, write_whole
 
 try:
     import fcntl
@@ -201,8 +201,8 @@ def _git_state() -> dict[str, Any] | None:
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether there is nothing but the lock of a run that was killed before its settings were written, if that."""
-    return folder.is_dir() and all(path.name == LOCK for path in folder.iterdir())
+    """Whether there is nothing but what a run leaves that was killed before its settings were written, if that."""
+    return folder.is_dir() and all(path.name == LOCK or path.match(PARTS) for path in folder.iterdir())
 
 
 def _last_written(run: Path) -> float:

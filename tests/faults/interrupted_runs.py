@@ -1,0 +1,236 @@
+"""Start runs that are interrupted, and look at what is left of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+STEPS, SAVE, VALIDATE = 12, 3, 4
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+SETTINGS = {
+    "checkpoint.every_steps": SAVE,
+    "validation.every_steps": VALIDATE,
+    "validation.images": 1,
+    "logging.every_steps": 1,
+    "logging.samples_every_steps": 5,
+    "logging.samples": 1,
+}
+Moment = tuple[()] | tuple[str, int, str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that is over: exit code (negative: the signal), what it said, seconds of processor time, its calls."""
+
+    code: int
+    said: str
+    cpu: float
+    counts: dict[str, int]
+
+    @property
+    def error(self) -> str:
+        """The one line that an error is."""
+        assert self.code == 2, self.said
+        assert "Traceback" not in self.said
+        assert "Exception ignored" not in self.said
+        assert self.said.count("error: ") == 1
+        return self.said.splitlines()[-1]
+
+
+class Forker:
+    """The program ``forker.py``, and what is asked of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "said.txt"
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forker.py"))],
+            env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, program: str, *args: str, cwd: Path, moment: Moment = (), cpu: float = 0.0, user: int = 0) -> Ended:
+        """Run to the end, whatever end that is."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        place = {"program": program, "args": args, "cwd": str(cwd), "log": str(self._log)}
+        request = {**place, "moment": moment, "cpu": cpu, "user": user}
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline())
+        return Ended(said=self._log.read_text(), **answer)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Run:
+    """A run in a folder of its own, beside others of the same pairs.
+
+    Args:
+        forker: Starts its processes.
+        folder: Holds ``pairs``.
+        name: The run's.
+        model: What it trains.
+        more: Further arguments of its first start.
+    """
+
+    def __init__(self, forker: Forker, folder: Path, name: str, model: str, more: tuple[str, ...] = ()) -> None:
+        self._forker, self.cwd, self.path = forker, folder, folder / name
+        self._first = start_arguments(model, name, more)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Those of the next start: ``--resume`` alone, as soon as the run's settings are written."""
+        started = (self.path / "config.yaml").is_file()
+        return ["train", "--resume", "--out", self.path.name] if started else self._first
+
+    def go_on(self, moment: Moment = (), *, cpu: float = 0.0, user: int = 0) -> Ended:
+        """Start, or resume."""
+        return self._forker.run("nirgan", *self.arguments, cwd=self.cwd, moment=moment, cpu=cpu, user=user)
+
+    def newest(self) -> int:
+        """Step of the newest checkpoint, 0 without one; all that was saved must be there and whole."""
+        step = newest_whole(self.path / "checkpoints")
+        rows = [int(row[0]) for row in rows_of(self.path) if len(row) == 3 and row[0].isdecimal()]
+        logged = max(rows, default=0)
+        assert step >= (logged - 1) // SAVE * SAVE, f"step {logged} was done, and the newest checkpoint is of {step}"
+        return step
+
+    def forget(self) -> None:
+        shutil.rmtree(self.path)
+
+
+def interrupt(
+    run: Run,
+    whole: Path,
+    next_moment: Callable[[float], tuple[Moment, float]],
+    most: int,
+    check: Callable[[Ended], None],
+) -> int:
+    """Interrupt a run up to so often, look at what is left each time, let it end, compare it with the whole one.
+
+    Args:
+        run: Not yet begun.
+        whole: The run that nothing interrupted.
+        next_moment: Gives moment and seconds of processor time, by the share of the steps that is left.
+        most: Interruptions.
+        check: Looks at how an interrupted process ended.
+
+    Returns:
+        How often the run was interrupted before it ended.
+    """
+    count = newest = 0
+    while count < most:
+        moment, cpu = next_moment(1 - newest / STEPS)
+        ended = run.go_on(moment, cpu=cpu)
+        before, newest = newest, run.newest()
+        assert newest >= before
+        if ended.code == 0:
+            break
+        check(ended)
+        count += 1
+    ended = run.go_on()
+    assert ended.code == 0, ended.said
+    assert_same_run(whole, run.path)
+    return count
+
+
+def start_arguments(model: str, name: str, more: tuple[str, ...] = ()) -> list[str]:
+    """Arguments of ``nirgan`` that begin a run."""
+    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    first = ["train", "--model", model, "--preset", "tiny", "--data", "pairs", "--steps", str(STEPS), "--device", "cpu"]
+    return [*first, *settings, "--out", name, *more]
+
+
+def newest_whole(checkpoints: Path) -> int:
+    """Step of the newest whole checkpoint, 0 without one; what has a final name must be whole.
+
+    Reads with the formats' own libraries: what nirgan would say of a folder is not asked.
+    """
+    steps = [0]
+    for name in ("last", "last.old", "last.new"):
+        folder = checkpoints / name
+        try:
+            state = torch.load(folder / "state.pt", weights_only=True)
+            load_file(folder / "weights.safetensors")
+            steps.append(state["step"])
+        except Exception:
+            # Only a folder that is being made or removed may be half, and the latter only beside a whole one.
+            assert name != "last" or not folder.exists(), f"{folder} is half"
+    if (checkpoints / "last.old").exists():
+        assert len(steps) > 1
+    best = checkpoints / "best" / "weights.safetensors"
+    if best.exists():
+        load_file(best)
+    return max(steps)
+
+
+def rows_of(run: Path) -> list[list[str]]:
+    """Rows of ``metrics.csv``, the last of which may be cut."""
+    file = run / "metrics.csv"
+    return list(csv.reader(file.read_text().splitlines()))[1:] if file.exists() else []
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """Bit-equal weights and state, the same numbers, and no other files."""
+    assert files_of(a) == files_of(b)
+    first, second = (torch.load(run / "checkpoints" / "last" / "state.pt", weights_only=True) for run in (a, b))
+    for state in (first, second):
+        del state["seconds"], state["output"]["log"]
+    assert differences(first, second) == []
+    for name in ("last", "best"):
+        one, other = (load_file(run / "checkpoints" / name / "weights.safetensors") for run in (a, b))
+        assert differences(one, other) == []
+    assert numbers(a) == numbers(b)
+    assert set(events(b).values()) == {1}
+    assert set(events(a)) ^ set(events(b)) <= {(step, "speed/images_per_s") for step in range(STEPS + 1)}
+
+
+def differences(a: Any, b: Any, where: str = "") -> list[str]:
+    """Places where two nested states are not bit-equal."""
+    if isinstance(a, torch.Tensor):
+        return [] if a.dtype == b.dtype and torch.equal(a, b) else [where]
+    if isinstance(a, dict):
+        if a.keys() != b.keys():
+            return [f"{where}: keys {a.keys() ^ b.keys()}"]
+        return [place for key in a for place in differences(a[key], b[key], f"{where}.{key}")]
+    if isinstance(a, list):
+        if len(a) != len(b):
+            return [f"{where}: lengths"]
+        pairs = enumerate(zip(a, b, strict=True))
+        return [place for i, (x, y) in pairs for place in differences(x, y, f"{where}[{i}]")]
+    return [] if a == b or (a != a and b != b) else [where]
+
+
+def numbers(run: Path) -> dict[tuple[int, str], str]:
+    """``metrics.csv`` but for speeds; every step must be there, and every row once."""
+    rows = rows_of(run)
+    assert max(Counter((step, tag) for step, tag, _ in rows).values()) == 1
+    assert {int(step) for step, _, _ in rows} == set(range(1, STEPS + 1))
+    return {(int(step), tag): value for step, tag, value in rows if not tag.startswith("speed/")}
+
+
+def events(run: Path) -> Counter[tuple[int, str]]:
+    """How often each tag is in the event files at each step."""
+    files = sorted(run.glob("events.out.tfevents.*"))
+    found = [event for file in files for event in LegacyEventFileLoader(str(file)).Load()]
+    return Counter((event.step, value.tag) for event in found for value in event.summary.value)
+
+
+def files_of(run: Path) -> list[str]:
+    """All files and folders but event files, of which each start makes one."""
+    found = [path.relative_to(run).as_posix() for path in run.rglob("*")]
+    return sorted(name for name in found if not name.startswith("events."))
