@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nirgan.config import plain_yaml
+from nirgan.data.places import expanded
 from nirgan.errors import NirganError, nearest
 
 UNKNOWN = "unknown"
@@ -114,9 +115,9 @@ def locate_card(name: str) -> tuple[Card, Path]:
     card = read_card(name)
     places = [Path("data") / name]
     if "NIRGAN_DATA" in os.environ:
-        places.insert(0, Path(os.environ["NIRGAN_DATA"]).expanduser() / name)
+        places.insert(0, expanded(os.environ["NIRGAN_DATA"]) / name)
     if card.path:
-        places.insert(0, card_folder() / Path(card.path).expanduser())
+        places.insert(0, card_folder() / expanded(card.path))
     for place in places:
         if place.is_dir():
             return card, place

@@ -37,11 +37,11 @@ def locate(spec: str) -> Place:
         return Place(None)
     layout, colon, rest = spec.partition(":")
     if colon and layout in DATASETS.names():
-        folder = Path(rest).expanduser()
+        folder = expanded(rest)
         if not folder.is_dir():
             raise NirganError(f"--data {spec}: there is no folder {folder}")
         return Place(folder, layout)
-    folder = Path(spec).expanduser()
+    folder = expanded(spec)
     if folder.is_dir():
         return Place(folder)
     if folder.is_file():
@@ -50,6 +50,14 @@ def locate(spec: str) -> Place:
 
     card, folder = locate_card(spec)
     return Place(folder, card.layout, Pairing(card.pairing))
+
+
+def expanded(path: str) -> Path:
+    """The path with ``~`` replaced, as far as it stands for somebody's folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name: a file's name may begin so
+        return Path(path)
 
 
 def real_place(spec: str) -> Path:

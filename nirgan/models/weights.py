@@ -154,7 +154,7 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Ten
         raise NirganError(f"{path}: damaged: its checksum does not fit; copy or train it again")
     try:
         info = WeightsInfo.model_validate(json.loads(words))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise NirganError(f"{path}: its metadata is damaged ({first})") from None
     if info.format != FORMAT:
