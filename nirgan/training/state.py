@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nirgan.errors import NirganError
 from nirgan.models.recipe import Recipe
 from nirgan.training.ema import Ema
 from nirgan.training.runtime import Runtime
@@ -49,13 +50,24 @@ def process_state(recipe: Recipe) -> dict[str, Any]:
 
 
 def load_recipe_state(recipe: Recipe, state: Mapping[str, Any]) -> None:
-    """Load a recipe's state; buffers whose size only ``prepare`` knows take the stored size."""
+    """Load a recipe's state; buffers whose size only ``prepare`` knows take the stored size.
+
+    Raises:
+        NirganError: if it is that of other networks.
+    """
     for name, buffer in list(recipe.named_buffers()):
         value = state.get(name)
         if isinstance(value, Tensor) and value.shape != buffer.shape:
             owner, _, leaf = name.rpartition(".")
             setattr(recipe.get_submodule(owner), leaf, buffer.new_empty(value.shape, dtype=value.dtype))
-    recipe.load_state_dict(dict(state))
+    try:
+        recipe.load_state_dict(dict(state))
+    except RuntimeError as error:  # torch's, with a line for each name
+        words = " ".join(str(error).split("\n\t", 2)[-1].split())
+        raise NirganError(
+            f"the last checkpoint is of other networks than this run's {type(recipe).__name__} ({words[:200]}); "
+            "put the run's own back, or start a new run"
+        ) from None
 
 
 def broken_parameter(recipe: Recipe) -> str | None:
