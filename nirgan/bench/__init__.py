@@ -1,0 +1,1 @@
+"""How fast nirgan is on this machine, beside the same work done the conventional way; see this folder's README."""
