@@ -47,7 +47,8 @@ class DecodeOnAccess(Dataset[dict[str, Tensor]]):
         if self._gray:
             nir = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[..., :1]
         else:
-            nir = np.expand_dims(cv2.imread(str(self._sources[index]), cv2.IMREAD_GRAYSCALE), 2)
+            levels: Any = cv2.imread(str(self._sources[index]), cv2.IMREAD_GRAYSCALE)
+            nir = levels[..., None]
         top, left = (random.randint(0, size - self._crop) for size in rgb.shape[:2])
         flip = -1 if random.random() < 0.5 else 1
         cuts = (p[top : top + self._crop, left : left + self._crop][:, ::flip].transpose(2, 0, 1) for p in (nir, rgb))
