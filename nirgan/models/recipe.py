@@ -225,7 +225,13 @@ class Recipe(nn.Module, ABC):
         """
 
     def phase_views(self, phase: str, views: Views, at: At) -> Views:
-        """Compute what only this phase needs, at its start: logits, draws from a pool, augmented pictures."""
+        """Compute what only this phase needs, at its start: logits, draws from a pool, augmented pictures.
+
+        By convention, a discriminator's logits (a tensor, or a list with one per scale) are called ``logits_real`` and
+        ``logits_fake``, with a common suffix (``logits_real_back``, ``logits_fake_back``) where a phase has several.
+        From these names in the phase that trains the discriminator the trainer logs ``gan/<phase>/separation<suffix>``
+        and says when a discriminator always wins or never learns. A loss reads them as it likes.
+        """
         return {}
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:

@@ -51,7 +51,7 @@ class LossHistory:
             return
         step, message = min(found for found in self._runtime.gather(bad) if found is not None)
         self._runtime.fail(
-            f"step {step}: {message}. The last checkpoint is kept; go on from it with a lower optimiser.lr "
+            f"step {step}: {message}. What was saved before is kept; go on from it with a lower optimiser.lr "
             "in a new run (--init-from), or with clip_grad_norm, or precision 32"
         )
 

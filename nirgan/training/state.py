@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
 
 from nirgan.errors import NirganError
 from nirgan.models.recipe import Recipe
@@ -70,9 +71,15 @@ def load_recipe_state(recipe: Recipe, state: Mapping[str, Any]) -> None:
         ) from None
 
 
-def broken_parameter(recipe: Recipe) -> str | None:
-    """Name of the first parameter with a NaN or an infinity, None if all are finite; asks the device once."""
-    named = dict(recipe.named_parameters())
+def broken_weights(recipe: Recipe) -> str | None:
+    """Name of the first parameter or running statistic with a NaN or an infinity, None if all are finite.
+
+    Asks the device once. Other buffers (masks, priors) may hold what they like.
+    """
+    named: dict[str, Tensor] = dict(recipe.named_parameters())
+    for path, module in recipe.named_modules():
+        if isinstance(module, _NormBase):
+            named.update({f"{path}.{name}": buffer for name, buffer in module.named_buffers() if "running" in name})
     if not named:
         return None
     norms = torch.stack([norm.float() for norm in torch._foreach_norm([p.detach() for p in named.values()])])

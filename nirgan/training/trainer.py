@@ -20,7 +20,7 @@ from nirgan.training.losses import LossHistory
 from nirgan.training.output import Output
 from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method, StageRun, copy_networks
-from nirgan.training.state import broken_parameter, load_recipe_state, process_state, shown
+from nirgan.training.state import broken_weights, load_recipe_state, process_state, shown
 from nirgan.training.step import StepLosses
 from nirgan.training.stop import StopSignals
 
@@ -276,11 +276,11 @@ class Trainer:
         """
         with self.clock.paused():
             self._history.check()
-            broken = broken_parameter(self.recipe)
+            # A loss may be finite when its gradient is not; statistics are each process's own.
+            broken = next(filter(None, self.runtime.gather(broken_weights(self.recipe))), None)
             if broken:
-                # A loss may be finite when its gradient is not.
                 self.runtime.fail(
-                    f"step {self.step}: the weights {broken} became NaN or infinite. The last checkpoint is kept; "
+                    f"step {self.step}: the weights {broken} became NaN or infinite. What was saved before is kept; "
                     "use a lower optimiser.lr, clip_grad_norm, or precision 32"
                 )
             state = self.state_dict()

@@ -58,7 +58,7 @@ def test_two_processes_equal_one_that_accumulates(pairs: Path, tmp_path: Path) -
 
     one = train(toy_config(pairs, batch_size=2, accumulate=2, **settings), out=tmp_path / "one", progress=Silent())
     assert two["steps"] == one.steps == 3
-    for tag in ("grad_norm/d", "grad_norm/g", "loss/d/gan", "loss/g/l1"):
+    for tag in ("grad_norm/d", "grad_norm/g", "loss/d/gan", "loss/g/l1", "gan/d/separation"):
         ours, theirs = logged(tmp_path / "two", tag), logged(tmp_path / "one", tag)
         assert len(ours) == 3
         assert ours[0] == pytest.approx(theirs[0], rel=1e-6)

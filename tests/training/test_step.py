@@ -149,14 +149,14 @@ def test_terms_run_in_float32_outside_autocast() -> None:
     class Watching(ToyGan):
         def phase_views(self, phase: str, views: Views, at: At) -> Views:
             own = super().phase_views(phase, views, at)
-            seen[f"{phase} views"] = own["fake"].dtype
+            seen[f"{phase} views"] = own["logits_fake"].dtype
             return own
 
         def terms(self, phase: str, at: At) -> Sequence[Term]:
             def fn(views: Views) -> Tensor:
-                seen[phase] = views["fake"].dtype
-                seen["in autocast"] = torch.mm(views["fake"].flatten(1), views["fake"].flatten(1).T).dtype
-                return views["fake"].mean()
+                seen[phase] = views["logits_fake"].dtype
+                seen["in autocast"] = torch.mm(views["logits_fake"].flatten(1), views["logits_fake"].flatten(1).T).dtype
+                return views["logits_fake"].mean()
 
             return [Term("x", 1.0, fn)]
 

@@ -55,16 +55,19 @@ class ToyGan(Recipe):
     def phase_views(self, phase: str, views: Views, at: At) -> Views:
         judge = self.networks["discriminator"]
         if phase == "g":
-            return {"fake": judge(views["output"])}
-        return {"real": judge(views["target"]), "fake": judge(self.pool.draw(views["output"], at.generator))}
+            return {"logits_fake": judge(views["output"])}
+        return {
+            "logits_real": judge(views["target"]),
+            "logits_fake": judge(self.pool.draw(views["output"], at.generator)),
+        }
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
         if phase == "d":
-            return [Term("gan", 1.0, lambda v: ((v["real"] - 1) ** 2).mean() + (v["fake"] ** 2).mean())]
+            return [Term("gan", 1.0, lambda v: ((v["logits_real"] - 1) ** 2).mean() + (v["logits_fake"] ** 2).mean())]
         l1 = Term("l1", 10.0, lambda v: F.l1_loss(v["output"], v["target"]))
         if self.broken == "loss" and at.step == 4:
             l1 = Term("l1", 10.0, lambda v: F.l1_loss(v["output"], v["target"]) * torch.inf)
-        return [Term("gan", 1.0, lambda v: ((v["fake"] - 1) ** 2).mean()), l1]
+        return [Term("gan", 1.0, lambda v: ((v["logits_fake"] - 1) ** 2).mean()), l1]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
         return self.networks["generator"](source)

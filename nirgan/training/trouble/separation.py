@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def separations(views: Views) -> dict[str, Tensor]:
         fake = views.get(_FAKE + suffix)
         if suffix == name or fake is None:
             continue
-        pairs = list(zip(_scales(real), _scales(fake), strict=True))
+        pairs = list(zip(_scales(real), _scales(fake), strict=False))
         if any(judged.requires_grad for judged, _ in pairs):
             found[f"separation{suffix}"] = torch.stack([separation(*pair) for pair in pairs]).mean()
     return found
@@ -45,5 +47,7 @@ def separation(real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 + 0.25 * ((real - middle).sign().mean() - (fake - middle).sign().mean())
 
 
-def _scales(logits: Tensor | list[Tensor]) -> list[Tensor]:
-    return [logits] if isinstance(logits, Tensor) else list(logits)
+def _scales(logits: Any) -> list[Tensor]:
+    """Maps of logits; none if it is something else that a recipe calls so, which is no reason to stop a run."""
+    maps = [logits] if isinstance(logits, Tensor) else list(logits) if isinstance(logits, list | tuple) else []
+    return maps if all(isinstance(each, Tensor) for each in maps) else []
