@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo
 from nirgan.monitoring.log import RunLog
 from nirgan.training.checkpoint import Checkpoints
-from nirgan.training.trouble import NormGap, Watch
+from nirgan.training.trouble import Look, NormGap, Watch
 from nirgan.training.validate import Judge, Previews
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Output:
         log: None where nothing is written.
         judge: Scores; None skips validation, and the best checkpoint is the last.
         previews: Sample grids; None draws none.
-        norm_gap: Measured at validations; None for recipes without batch norm.
+        norm_gap: Measured at validations, or at sample grids where there are none; None for recipes without batch norm.
         best: The metric that chooses, and patience.
 
     Attributes:
@@ -91,25 +91,30 @@ class Output:
         self.scores = self.judge.scores()
         self.numbers(step, {f"val/{name}": value for name, value in self.scores.items()})
         logger.info("step %d  %s", step, "  ".join(f"val/{name} {value:.4g}" for name, value in self.scores.items()))
-        self.watch.pictures(step, self.judge.looks)
-        if self._norm_gap is not None:
-            self.watch.norms(step, self._norm_gap.measure())
+        self._look_for_trouble(step, self.judge.looks)
         if self._best.take(self.scores.get(self._best.metric, math.nan)) and self._checkpoints is not None:
             self._checkpoints.save_best(weights_of(recipe), self._info_at(step))
         if self.exhausted:
             logger.info("stopped early: %s did not improve in %d validations", self._best.metric, self._best.stale)
 
     def draw(self, step: int) -> None:
-        """Draw sample grids with the recipe as it is, for TensorBoard and ``samples``."""
-        if self.previews is None or self._log is None:
+        """Draw sample grids with the recipe as it is, for TensorBoard and ``samples``; every process takes part."""
+        if self.previews is None:
             return
-        grids = self.previews.draw()
-        for split, grid in grids.items():
-            self._log.add_picture(step, f"samples/{split}", grid)
-        if grids:
-            self._log.save_picture(step, grids.get("val", next(iter(grids.values()))))
-        if self.judge is None:  # else validation says it of more pictures
-            self.watch.pictures(step, self.previews.looks)
+        if self._log is not None:
+            grids = self.previews.draw()
+            for split, grid in grids.items():
+                self._log.add_picture(step, f"samples/{split}", grid)
+            if grids:
+                self._log.save_picture(step, grids.get("val", next(iter(grids.values()))))
+        if self.judge is None:  # else validation looks at more pictures
+            self._look_for_trouble(step, self.previews.looks)
+
+    def _look_for_trouble(self, step: int, looks: Sequence[Look]) -> None:
+        self.watch.pictures(step, looks)
+        if self._norm_gap is not None:
+            # On every process: synchronised batch norm needs them all.
+            self.watch.norms(step, self._norm_gap.measure())
 
     def save(self, recipe: Recipe, state: Mapping[str, Any]) -> None:
         """Write a checkpoint of the recipe as it is, with the training state."""

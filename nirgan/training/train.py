@@ -207,7 +207,8 @@ class _Assembly:
         )
 
     def _norm_gap(self, recipe: Recipe, data: Data, batches: TrainingBatches) -> NormGap | None:
-        if not has_batch_norm(recipe) or self.config.crop % recipe.stride:  # `predict` takes whole strides
+        side = recipe.working_size or self.config.crop
+        if not has_batch_norm(recipe) or side % recipe.stride:  # `predict` takes whole strides
             return None
         paired = data.pairing == Pairing.REGISTERED
         crops = partial(batches.first_crops, view="image" if paired else "unpaired")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def looks(
     outputs: list[Tensor], targets: list[Tensor] | None = None, sources: list[Tensor] | None = None
 ) -> list[Look]:
     sources = sources or [picture(seed, 1) for seed in range(len(outputs))]
-    wanted = targets or [None] * len(outputs)
+    wanted: Sequence[Tensor | None] = targets or [None] * len(outputs)
     return [look_at(*three) for three in zip(sources, outputs, wanted, strict=True)]
 
 

@@ -20,7 +20,7 @@ from nirgan.monitoring.progress import Silent
 from nirgan.registry import MODELS
 from nirgan.training import TrainResult, train
 from nirgan.training.stage import Method, StageRun
-from nirgan.training.trouble import NormGap, has_batch_norm, watch
+from nirgan.training.trouble import NormGap, has_batch_norm, norm_gap, watch
 
 EACH_2 = {"every_steps": 2, "samples_every_steps": 0}
 OFTEN = {"validation": {"every_steps": 2, "images": 2}, "logging": EACH_2}
@@ -91,6 +91,8 @@ class ToyFlat(ToyGan):
 @MODELS.register("toy-stale-norm")
 class ToyStaleNorm(ToyGan):
     """Batch norm that never updates its statistics: right in training, washed out in translation."""
+
+    pairings = ("registered", "unpaired")
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -213,6 +215,16 @@ def test_statistics_that_do_not_fit_are_said(
     (words,) = said(caplog, "batch norm")
     assert words.startswith("step 4: since step 2 L1 to the target on training crops is 0.2")
     assert "--batch-size" in words
+
+
+def test_unpaired_outputs_are_compared_with_each_other(
+    grey_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(norm_gap, "APART", 0.05)
+    settings = {"validation": {"every_steps": 0}, "logging": {"every_steps": 5, "samples_every_steps": 2, "samples": 2}}
+    run(grey_pairs, tmp_path / "run", model="toy-stale-norm", pairing="unpaired", **settings)
+    (words,) = said(caplog, "batch norm")
+    assert words.startswith("step 4: since step 2 outputs for training crops differ by 0.")
 
 
 def test_to_look_for_trouble_changes_no_bit(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
