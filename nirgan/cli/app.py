@@ -6,6 +6,7 @@ Modules import torch inside their functions, so that ``--help`` is instant.
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import pkgutil
@@ -62,6 +63,8 @@ def main() -> None:
     for noisy in ("lightning", "lightning.fabric", "lightning_fabric", "matplotlib", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version otherwise
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be shown is no reason to stop
     _add_commands()
     try:
         code = app(standalone_mode=False, prog_name="nirgan")
