@@ -71,7 +71,14 @@ class AsymCycleGAN(Recipe):
             "crop": 128,
             "minutes": 25.0,
             "ema": {"decay": 0.995},
-            "options": {"width": 32, "n_res": 3, "norm": "instance", "lambda_identity": 5.0},
+            "options": {
+                "width": 32,
+                "n_res": 3,
+                "norm": "instance",
+                "upsample": "resize",
+                "head": "affine",
+                "lambda_identity": 5.0,
+            },
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.
         "tiny": {

@@ -68,7 +68,7 @@ class Pix2Pix(Recipe):
             "crop": 256,
             "minutes": 25.0,
             "ema": {"decay": 0.995},
-            "options": {"width": 32, "levels": 6, "dropout": "none", "upsample": "resize"},
+            "options": {"width": 32, "levels": 6, "dropout": "none", "upsample": "resize", "head": "affine"},
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.
         "tiny": {
