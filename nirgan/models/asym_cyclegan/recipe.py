@@ -77,7 +77,7 @@ class AsymCycleGAN(Recipe):
                 "norm": "instance",
                 "upsample": "resize",
                 "head": "affine",
-                "lambda_identity": 5.0,
+                "lambda_identity": 1.0,
             },
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.
