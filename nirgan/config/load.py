@@ -107,7 +107,7 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
         NirganError: for an unknown model, preset, key or option (with the nearest valid name) or a wrong type.
     """
     from nirgan.models.create import recipe_class
-    from nirgan.models.options import check_options
+    from nirgan.models.options import resolve_options
 
     check_keys(given, RunConfig, where)
     name, preset_name = (given.get(key, RunConfig.model_fields[key].default) for key in ("model", "preset"))
@@ -123,7 +123,7 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
     if check_limits(given, where):
         preset = {key: value for key, value in preset.items() if key not in LIMITS}
     config = check(merge(preset, {"model": name, "preset": preset_name}, given), where)
-    check_options(name, recipe, config.options)
+    config = config.model_copy(update={"options": resolve_options(name, recipe, config.options)})
     if config.task is None:
         config = config.model_copy(update={"task": recipe.tasks[0]})
     if config.task not in recipe.tasks:

@@ -89,9 +89,9 @@ class TrainingSet:
             source_record, source = self._readable(self.sources, key.source, ("source",))
             target_record, target = self._readable(self.targets, key.target, ("target",))
             return self._sample(key, source_record, source[0], target_record, target[0])
-        sides: tuple[Side, ...] = ("source", "target")
-        record, (source_picture, target_picture) = self._readable(self.sources, key.source, sides)
-        return self._sample(key, record, source_picture, record, target_picture)
+        sides: tuple[Side, ...] = ("target",) if self.data.task == "gray2rgb" else ("source", "target")
+        record, pictures = self._readable(self.sources, key.source, sides)
+        return self._sample(key, record, pictures[0], record, pictures[-1])
 
     def _check_view(self, view: str) -> None:
         if view not in ("image", "unpaired"):

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from nirgan.data.dataset import TrainingSet
 from nirgan.data.sample import SampleKey, collate
+from nirgan.errors import NirganError
 
 _SOURCES, _TARGETS = 101, 102
 
@@ -111,6 +112,9 @@ def make_loader(
         workers: Processes that read; 0 reads here.
         device: Where batches will go; memory is pinned for ``cuda``.
         context: Start method of the workers (``fork``, ``spawn``); None takes the platform's.
+
+    Raises:
+        NirganError: while it serves, if no record can be read, or the view cannot be served from this data.
     """
     settings: dict[str, Any] = {}
     if workers:
@@ -121,7 +125,7 @@ def make_loader(
         }
     else:
         dataset.share_cache(1)
-    return DataLoader(
+    loader: DataLoader[dict[str, Any]] = DataLoader(
         _Batches(dataset),  # type: ignore[arg-type]  # map-style: only __getitem__ is used
         batch_size=None,
         sampler=_Steps(plan, rank, start_step, stop_step, view),
@@ -130,6 +134,23 @@ def make_loader(
         pin_memory=torch.device(device).type == "cuda",
         **settings,
     )
+    return _Served(loader)
+
+
+class _Served:
+    """Raises here what a worker refused: raised there, it would come with the worker's traceback in its words."""
+
+    def __init__(self, batches: Iterable[dict[str, Any]]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(_checked, iter(self._batches))
+
+
+def _checked(batch: dict[str, Any]) -> dict[str, Any]:
+    if "refused" in batch:
+        raise NirganError(batch["refused"])
+    return batch
 
 
 class _Steps:
@@ -155,7 +176,10 @@ class _Batches:
 
     def __getitem__(self, keys: list[SampleKey]) -> dict[str, Any]:
         self.dataset.take_failed()
-        batch = collate([self.dataset[key] for key in keys], keys[0].view)
+        try:
+            batch = collate([self.dataset[key] for key in keys], keys[0].view)
+        except NirganError as error:
+            return {"refused": str(error)}
         batch["failed"] = self.dataset.take_failed()
         return batch
 

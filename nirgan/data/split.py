@@ -98,15 +98,20 @@ def make_split(records: Sequence[Record], *, val_share: float, test_share: float
 
 
 def complete_split(records: list[Record], val_share: float, test_share: float, seed: int) -> tuple[list[Record], str]:
-    """Split what no folder split; where folders give training but no validation pictures, take some from training.
+    """Split what nothing has split yet; without validation pictures, take some from training.
 
     Returns:
         The records, and words about what was made; empty if nothing was.
     """
-    if not any(record.split for record in records):
-        made = make_split(records, val_share=val_share, test_share=test_share, seed=seed)
-        how = "by scene" if any(record.scene for record in records) else "by picture"
-        return made, f"split made {how}, {split_words(made)} (seed {seed})"
+    without = [record for record in records if not record.split]
+    if without:  # all, or some of the sets
+        made = make_split(without, val_share=val_share, test_share=test_share, seed=seed)
+        how = "by scene" if any(record.scene for record in without) else "by picture"
+        names = sorted({record.set for record in without})
+        where = "" if len(without) == len(records) else f" for {', '.join(names)}"
+        by_key = {record.key: record for record in made}
+        whole = [by_key.get(record.key, record) for record in records]
+        return whole, f"split made {how}{where}, {split_words(made)} (seed {seed})"
     train = [record for record in records if record.split == "train"]
     if train and val_share and not any(record.split == "val" for record in records):
         carved = make_split(train, val_share=val_share, test_share=0.0, seed=seed)

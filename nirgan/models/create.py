@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from nirgan.errors import NirganError
-from nirgan.models.options import check_options
+from nirgan.models.options import resolve_options
 from nirgan.models.recipe import Recipe, Task
 from nirgan.registry import MODELS
 
@@ -44,7 +44,7 @@ def create_model(
     if task not in recipe.tasks:
         raise NirganError(f"{name} is not for the task '{task}'; it does {', '.join(recipe.tasks)}")
     crop = crop or int(recipe.presets.get("paper", {}).get("crop", 256))
-    check_options(name, recipe, options)
+    options = resolve_options(name, recipe, options)
     recipe.check_crop(crop, options)
     given = {"task": task, "source_channels": source_channels, "crop": crop}
     built = recipe(**given, **options)  # type: ignore[arg-type]

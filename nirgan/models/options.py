@@ -28,6 +28,19 @@ def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in parameters.items() if name not in _GIVEN}
 
 
+def resolve_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of the recipe called ``name``: those given, checked, over the constructor's defaults.
+
+    What is written down holds all of them, so that a later change of a default changes no old run.
+
+    Raises:
+        NirganError: as ``check_options``.
+    """
+    check_options(name, recipe, options)
+    parameters = recipe_options(recipe).items()
+    return {option: p.default for option, p in parameters if p.default is not p.empty} | dict(options)
+
+
 def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> None:
     """Check values against the types of the constructor called ``name``, which may state ranges (``Size``, ``Weight``).
 

@@ -15,8 +15,8 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
     """Put evaluations beside the first one.
 
     Returns:
-        ``protocol``, ``count`` and ``runs``: each with its ``name`` and ``metrics``, and all but the first with its
-        ``difference`` to the first: means and 95 % intervals of the paired differences, picture by picture.
+        ``protocol``, ``count``, ``notes`` for people and ``runs``: each with its ``name`` and ``metrics``, and all but
+        the first with its ``difference`` to the first: means and 95 % intervals of the paired differences.
 
     Raises:
         NirganError: if they scored other pictures, another task or by another protocol.
@@ -29,7 +29,15 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
     runs: list[dict[str, Any]] = [{"name": result.name, "metrics": result.summary["metrics"]} for result in results]
     for run, other in zip(runs[1:], others, strict=True):
         run["difference"] = paired_difference(rows[id(other)], rows[id(first)])
-    return {"protocol": first.summary["protocol"], "count": len(keys), "runs": runs}
+    notes = [words for other in others if (words := _other_files(first, other))]
+    return {"protocol": first.summary["protocol"], "count": len(keys), "runs": runs, "notes": notes}
+
+
+def _other_files(first: Results, other: Results) -> str:
+    one, two = (result.summary.get("data", {}).get("hash") for result in (first, other))
+    if one == two:
+        return ""
+    return f"{first.name} and {other.name} scored files of the same names, but not the same files: evaluate both again"
 
 
 def _check_comparable(first: Results, other: Results) -> None:

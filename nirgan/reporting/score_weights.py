@@ -46,7 +46,8 @@ def score_weights(
         split: ``test``, ``val``, ``train`` or ``all``.
         protocol: Name of the protocol.
         out: Folder for the results; None: ``RUN/evaluation/SPLIT`` (other data, or a part of the run's:
-            ``RUN/evaluation/NAME-SPLIT``), or ``evaluation/WEIGHTS/NAME-SPLIT`` for weights that belong to no run.
+            ``RUN/evaluation/NAME-SPLIT``; weights other than the best: ``RUN/evaluation/last-SPLIT``), or
+            ``evaluation/WEIGHTS/NAME-SPLIT`` for weights that belong to no run.
         pairing: Overrides what the data's layout says.
         band: Band of multi-band sources, from 1; None: as in training.
         full_scale: Stored source value that means 1.0; None: as in training.
@@ -119,8 +120,12 @@ def _check_channels(weights: Path, info: WeightsInfo, choice: Choice) -> None:
 
 
 def _default_folder(weights: Path, choice: Choice) -> Path:
+    """A folder of its own for each weights: a run's best have the one that ``compare`` takes."""
+    checkpoint = weights.resolve().parent.name
     run = run_of(weights)
-    return (run / "evaluation" if run else Path("evaluation") / weights.stem) / choice.folder
+    if run is None:
+        return Path("evaluation") / (weights.stem if weights.stem != "weights" else checkpoint) / choice.folder
+    return run / "evaluation" / (choice.folder if checkpoint == "best" else f"{checkpoint}-{choice.folder}")
 
 
 def _one_of(option: str, value: str, valid: Sequence[str]) -> None:

@@ -132,7 +132,7 @@ class _Assembly:
         check_data(self.config.model, recipe, data)
         check_phases(recipe, self.config.phases)
         batches = TrainingBatches(data, self.config, runtime) if recipe.stages else None  # refuses sizes
-        if self.config.init_from is not None:
+        if self.config.init_from is not None and folder is None:  # a run that goes on has taken over what it needs
             check_source(self.config)
         if self.config.sync_batch_norm and runtime.device.type != "cuda":
             raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
@@ -311,7 +311,7 @@ def build_recipe(config: RunConfig, data: Data) -> Recipe:
     """The recipe that the settings describe, its networks alike on every process."""
     options = dict(config.options)
     if "pretrained" in recipe_options(recipe_class(config.model)):
-        options.setdefault("pretrained", config.features.pretrained)
+        options["pretrained"] = options["pretrained"] and config.features.pretrained
     torch.manual_seed(config.seed)
     return create_model(
         config.model, task=config.task, source_channels=data.source_channels, crop=config.crop, **options

@@ -182,7 +182,8 @@ class Trainer:
     def _train_step(self, micros: Sequence[Mapping[str, Any]]) -> None:
         at = self.at(self.step)
         for update in self._stage.updates:
-            update.set_rate(at.progress, self.step - self._stage_bounds()[0])
+            # A longer horizon given at a resume may move a stage's first step behind the present one.
+            update.set_rate(at.progress, max(0, self.step - self._stage_bounds()[0]))
         log_due = self._due(self._cadence.log, self.step + 1)
         losses = self._run_step([self.runtime.place(batch) for batch in micros], at, with_norms=log_due)
         self.step += 1

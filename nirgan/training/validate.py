@@ -109,9 +109,10 @@ class SampleGrids:
         self._recipe, self._data = recipe, data
         self._records = {split: list(some) for split, some in records.items() if some}
         self.looks: list[Look] = []
+        self._failed: set[str] = set()
 
     def draw(self) -> dict[str, np.ndarray]:
-        """Grid (H,W,3) uint8 by split; a picture that cannot be read is left out."""
+        """Grid (H,W,3) uint8 by split; a picture that cannot be read or translated is left out."""
         grids = {}
         self.looks = []
         for split, records in self._records.items():
@@ -124,13 +125,13 @@ class SampleGrids:
     def _row(self, record: Record) -> Row | None:
         try:
             sample = self._data.sample(record)
-        except NirganError:  # validation and training name it
+            output = translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample))
+        except NirganError as error:
+            if str(error) not in self._failed:
+                self._failed.add(str(error))
+                logger.warning("sample grids go on without a picture: %s", error)
             return None
-        return Row(
-            sample.source,
-            translate_source(self._recipe, sample.source, sample_conditions(self._recipe, sample)),
-            sample.target,
-        )
+        return Row(sample.source, output, sample.target)
 
 
 def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from nirgan.config.schema import Augmentation
-from nirgan.data import StepPlan, TrainingSet, make_loader, open_data
+from nirgan.data import StepPlan, TrainingSet, dataset, make_loader, open_data
+from nirgan.errors import NirganError
 
 NAMES = [f"{i:02d}" for i in range(10)]
 
@@ -121,3 +122,22 @@ def test_failed_files_travel_with_their_batch(training: TrainingSet, tmp_path: P
     assert sum(map(len, failed)) == 2
     assert all("04.png" in file for files in failed for file in files)
     assert all("s/04" not in batch["keys"] for batch in batches)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_worker_refuses_is_one_line(training: TrainingSet, tmp_path: Path, workers: int) -> None:
+    for file in (tmp_path / "s" / "rgb").iterdir():
+        file.write_bytes(b"broken")
+    with pytest.raises(NirganError) as error:
+        served(training, plan(), workers=workers)
+    assert str(error.value).startswith("none of the 10 training pictures can be read; the first: ")
+    assert "\n" not in str(error.value)
+
+
+def test_one_file_for_both_sides_is_read_once(tmp_path: Path, write_pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_data([str(write_pairs(tmp_path / "s", NAMES) / "rgb")], task="gray2rgb", val_share=0, test_share=0)
+    uncached = TrainingSet(data, crop=16, augment=Augmentation(), seed=0, cache_mb=0)
+    read, sides = dataset.read_side, []
+    monkeypatch.setattr(dataset, "read_side", lambda *args: sides.append(args[-1]) or read(*args))
+    served(uncached, plan(), stop=2)
+    assert sides == ["target"] * 6

@@ -77,6 +77,19 @@ def test_written_unpaired_split_is_read_back(tmp_path: Path, write_pairs) -> Non
     assert again.records() == data.records()
 
 
+def test_a_set_without_a_split_beside_one_with_gets_its_own(tmp_path: Path, write_pairs) -> None:
+    for split, names in (("train", "abcdef"), ("test", "gh")):
+        write_pairs(tmp_path / "all" / "split" / split, names)
+    write_pairs(tmp_path / "all" / "loose", [f"{i:02d}" for i in range(20)])
+    data = open_data([str(tmp_path / "all" / "split"), str(tmp_path / "all" / "loose")], task="nir2rgb")
+    assert all(record.split for record in data.all_records)
+    loose = [record.split for record in data.all_records if record.set == "loose"]
+    assert (loose.count("val"), loose.count("test")) == (2, 2)
+    assert "for loose" in data.warn_if_split_made
+    data.write_split(tmp_path / "split.csv")
+    assert len(read_split(tmp_path / "split.csv")) == 28
+
+
 def test_differences_between_split_file_and_data_are_said(tmp_path: Path, write_pairs) -> None:
     folder = write_pairs(tmp_path / "set", ["a", "b", "c"])
     (folder / "split.csv").write_text("set,name,category,scene,split\nset,a,,,train\nset,b,,,test\nset,gone,,,val\n")

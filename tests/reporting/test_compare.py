@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,7 +52,25 @@ def test_differences_are_of_the_same_pictures(two: tuple[Path, Path]) -> None:
     assert difference["mean"] == pytest.approx(np.mean(expected))
     assert difference["high"] < 0
     assert "worse" in shown(comparison_table(comparison))
+    assert comparison["notes"] == []
     assert comparison["runs"][1]["difference"]["ae"]["mean"] == pytest.approx(0, abs=0.5)  # a gain turns no colour
+
+
+def test_other_files_of_the_same_names_are_noted(two: tuple[Path, Path], pairs: Path) -> None:
+    truth = next(path for path in sorted((pairs / "rgb").iterdir()) if "5" in path.stem)
+    truth.write_bytes((pairs / "rgb" / f"{int(truth.stem) - 1:04d}.png").read_bytes())
+    score_weights(two[1])
+    (note,) = compare([read_results(run) for run in two])["notes"]
+    assert "not the same files" in note
+
+
+def test_the_last_weights_leave_the_scores_of_the_best(two: tuple[Path, Path]) -> None:
+    run = two[0]
+    shutil.copytree(run / "checkpoints" / "best", run / "checkpoints" / "last")
+    before = (run / "evaluation" / "test" / "metrics.json").read_bytes()
+    out = score_weights(run / "checkpoints" / "last")[0]["out"]
+    assert Path(out) == run / "evaluation" / "last-test"
+    assert (run / "evaluation" / "test" / "metrics.json").read_bytes() == before
 
 
 def test_other_pictures_tasks_and_protocols_are_refused(two: tuple[Path, Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -234,6 +235,15 @@ def test_init_from_takes_weights_of_the_same_model(pairs: Path, tmp_path: Path) 
     with pytest.raises(NirganError, match=r"weights of toy-gan, but this trains toy-prior; use --model toy-gan"):
         train(config, out=tmp_path / "second", progress=Silent())
     assert not (tmp_path / "second").exists()
+
+
+def test_a_run_goes_on_without_the_weights_that_it_started_from(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path / "first", steps=2)
+    config = toy_config(pairs, init_from=str(tmp_path / "first"), steps=2)
+    train(config, out=tmp_path / "second", progress=Silent())
+    shutil.rmtree(tmp_path / "first")
+    again = train(None, out=tmp_path / "second", resume=True, given={"steps": 3}, progress=Silent())
+    assert again.steps == 3
 
 
 @pytest.mark.parametrize(
