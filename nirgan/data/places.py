@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def locate(spec: str) -> Place:
 
     card, folder = locate_card(spec)
     return Place(folder, card.layout, Pairing(card.pairing))
+
+
+def anchored(spec: str) -> str:
+    """What a ``--data`` names, for any working folder: paths made absolute, names of cards as they are."""
+    layout, colon, rest = spec.partition(":")
+    if colon and layout in DATASETS.names():
+        return f"{layout}:{os.path.abspath(expanded(rest))}"
+    folder = expanded(spec)
+    return os.path.abspath(folder) if spec != BUILT_IN and folder.is_dir() else spec
 
 
 def expanded(path: str) -> Path:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import torch
 
 from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
+from nirgan.data.places import anchored
 from nirgan.errors import NirganError
 from nirgan.files import PARTS, remove_parts, write_whole
 
@@ -79,6 +80,8 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> RunConfig:
         NirganError: if one that may not change differs; it is named with both values.
     """
     check_limits(given, "settings")
+    if isinstance(given.get("data"), list):
+        given = {**given, "data": [anchored(str(spec)) for spec in given["data"]]}
     path = folder / CONFIG
     stored = check(read_yaml(path), str(path)).model_dump()
     checked = check(merge(stored, {"steps": None, "epochs": None, "minutes": None}, given), "settings").model_dump()

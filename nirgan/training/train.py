@@ -16,6 +16,7 @@ from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.data.lookup import lookup_table
 from nirgan.data.open import open_data
+from nirgan.data.places import anchored
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
 from nirgan.inference.find import find_weights
@@ -90,6 +91,7 @@ def train(
         config = resumed_config(folder, given or {})
     if config is None:
         raise NirganError(f"{folder}: no run to resume there; start one without --resume")
+    config = config.model_copy(update={"data": [anchored(spec) for spec in config.data]})
     runtime = Runtime(
         device=config.device,
         devices=config.devices,

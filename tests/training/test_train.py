@@ -246,6 +246,20 @@ def test_a_run_goes_on_without_the_weights_that_it_started_from(pairs: Path, tmp
     assert again.steps == 3
 
 
+def test_a_run_goes_on_from_another_folder(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pairs.parent)
+    run(Path(pairs.name), tmp_path / "run", steps=1)
+    monkeypatch.chdir(tmp_path)
+    assert train(None, out=tmp_path / "run", resume=True, given={"steps": 2}, progress=Silent()).steps == 2
+    monkeypatch.chdir(pairs)
+    given = {"steps": 3, "data": [os.path.join("..", pairs.name)]}
+    assert train(None, out=tmp_path / "run", resume=True, given=given, progress=Silent()).steps == 3
+    given["data"] = ["."]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NirganError, match="data is "):
+        train(None, out=tmp_path / "run", resume=True, given=given, progress=Silent())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
