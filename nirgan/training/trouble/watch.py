@@ -39,45 +39,38 @@ class Watch:
         self._last_line = step
 
     def _separation(self, tag: str, value: float, start: int, step: int) -> None:
-        phase = tag.split("/")[1]
+        rate, seen = f"phases.{tag.split('/')[1]}.lr", "the discriminator tells real from generated pictures"
         saturated = self._alarm(f"{tag} saturated", SATURATED_STEPS)
         if saturated.due(value >= SATURATED, step, since=start):
-            logger.warning(
-                "step %d: since step %d the discriminator tells real from generated pictures without fail (%s %.3f), "
-                "so the generator hardly learns from it: try a lower phases.%s.lr, or less weight of the generator's "
-                "other terms",
-                *(step, saturated.since, tag, value, phase),
-            )
+            words = f"{seen} without fail ({tag} {value:.3f}), so the generator hardly learns from it"
+            advice = f"try a lower {rate}, more data or dataset.augment, or less weight of the generator's other terms"
+            _say(step, saturated, words, advice)
         # From the beginning only: later, not to tell them apart is what a good generator is for.
         chance = self._alarm(f"{tag} chance", CHANCE_STEPS, again=False)
         if chance.due(value < CHANCE, step, since=start):
-            logger.warning(
-                "step %d: since step %d the discriminator tells real from generated pictures no better than by chance "
-                "(%s %.3f), so the generator learns nothing from it: try a higher phases.%s.lr, or a wider "
-                "discriminator",
-                *(step, chance.since, tag, value, phase),
-            )
+            words = f"{seen} no better than by chance ({tag} {value:.3f}), so the generator learns nothing from it"
+            _say(step, chance, words, f"try a higher {rate}, or a wider discriminator")
 
     def pictures(self, step: int, looks: Sequence[Look]) -> None:
         """Take what validation or a sample grid shows; said is what two in a row show."""
         if not looks:
             return
         advice = "the generator collapsed: try a lower optimiser.lr, or more weight on a paired, cycle or identity term"
-        self._say("collapsed", step, collapsed(looks), advice)
-        self._say("negative", step, negative(looks), "an identity or paired term fixes the polarity")
+        self._twice("collapsed", step, collapsed(looks), advice)
+        self._twice("negative", step, negative(looks), "an identity or paired term fixes the polarity")
 
     def norms(self, step: int, gap: Gap) -> None:
         """Take a measurement of batch norm; said is what two in a row show."""
         advice = "try a larger --batch-size, or options.norm=instance where the model has it"
-        self._say("batch norm", step, gap.words(), advice)
+        self._twice("batch norm", step, gap.words(), advice)
 
-    def _say(self, trouble: str, step: int, words: str | None, advice: str) -> None:
-        alarm = self._alarm(trouble, 1)
+    def _twice(self, trouble: str, step: int, words: str | None, advice: str) -> None:
+        alarm = self._alarm(trouble, patience=1)
         if alarm.due(words is not None, step):
-            logger.warning("step %d: since step %d %s: %s", step, alarm.since, words, advice)
+            _say(step, alarm, words, advice)
 
-    def _alarm(self, name: str, patience: int, *, again: bool = True) -> Alarm:
-        return self._alarms.setdefault(name, Alarm(patience, again))
+    def _alarm(self, trouble: str, patience: int, *, again: bool = True) -> Alarm:
+        return self._alarms.setdefault(trouble, Alarm(patience, again))
 
     def state_dict(self) -> dict[str, Any]:
         """Alarms by name, and the step of the last log line."""
@@ -88,3 +81,7 @@ class Watch:
         """Put ``state_dict`` back."""
         self._alarms = {name: Alarm(**alarm) for name, alarm in state["alarms"].items()}
         self._last_line = state["last_line"]
+
+
+def _say(step: int, alarm: Alarm, words: str | None, advice: str) -> None:
+    logger.warning("step %d: since step %d %s: %s", step, alarm.since, words, advice)
