@@ -57,9 +57,13 @@ def anchored(spec: str) -> str:
     """What a ``--data`` names, for any working folder: paths made absolute, names of cards as they are."""
     layout, colon, rest = spec.partition(":")
     if colon and layout in DATASETS.names():
-        return f"{layout}:{os.path.abspath(expanded(rest))}"
+        return f"{layout}:{_absolute(expanded(rest))}"
     folder = expanded(spec)
-    return os.path.abspath(folder) if spec != BUILT_IN and folder.is_dir() else spec
+    return _absolute(folder) if spec != BUILT_IN and folder.is_dir() else spec
+
+
+def _absolute(folder: Path) -> str:
+    return os.path.abspath(folder)  # noqa: PTH100  # resolve() follows links, whose names are those of the sets
 
 
 def expanded(path: str) -> Path:

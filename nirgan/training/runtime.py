@@ -7,8 +7,9 @@ trainer averages each phase's gradients itself (see ``nirgan.training.step``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any, Literal, NoReturn, TypeVar
 
 import torch
@@ -24,6 +25,7 @@ Value = TypeVar("Value")
 
 _FABRIC_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 _STRATEGIES = ("auto", "ddp")
+_PATIENCE = timedelta(days=1)  # the lead may look at all data alone; a process that dies is noticed at once
 
 
 class Runtime:
@@ -85,7 +87,7 @@ class Runtime:
         self.rank, self.world = self._fabric.global_rank, self._fabric.world_size
         if self.world > 1:
             # Flags and objects travel by gloo, so that they never wait for the accelerator.
-            self._control = dist.new_group(backend="gloo")
+            self._control = dist.new_group(backend="gloo", timeout=_PATIENCE)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             torch.backends.cudnn.benchmark = True  # training crops all have one size
@@ -188,6 +190,19 @@ class Runtime:
         box = [value]
         dist.broadcast_object_list(box, src=0, group=self._control)
         return box[0]
+
+    def from_lead(self, work: Callable[[], Value]) -> Value:
+        """What the lead makes of some work, on every process; what it refuses ends the run on all."""
+        outcome: tuple[str, Any] = ("", None)
+        if self.lead:
+            try:
+                outcome = ("", work())
+            except NirganError as error:
+                outcome = (str(error), None)
+        words, value = self.broadcast(outcome)
+        if words:
+            self.fail(words)
+        return value
 
     def fail(self, message: str) -> NoReturn:
         """End the run on all processes for a reason that all of them know; call it on every one.

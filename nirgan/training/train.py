@@ -145,7 +145,7 @@ class _Assembly:
             logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
             self._write_settings(self.run, data)
         checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")
-        state = runtime.broadcast(None if checkpoints is None else newest_state(checkpoints))
+        state = runtime.from_lead(lambda: None if checkpoints is None else newest_state(checkpoints))
         if state is None:
             self._prepare(recipe, data)
         else:
@@ -165,12 +165,15 @@ class _Assembly:
 
     def _prepare(self, recipe: Recipe, data: Data) -> None:
         """Look at the data and take over other weights, on the lead; all processes start from what it has."""
-        if self.runtime.lead:
+
+        def prepared() -> dict[str, Any]:
             if type(recipe).prepare is not Recipe.prepare:
                 recipe.prepare(data.sample(record) for record in data.sources("train"))
             if self.config.init_from is not None:
                 take_over(recipe, self.config)
-        state = self.runtime.broadcast(dict(recipe.state_dict()) if self.runtime.lead else {})
+            return dict(recipe.state_dict())
+
+        state = self.runtime.from_lead(prepared)
         if not self.runtime.lead:
             load_recipe_state(recipe, state)
 

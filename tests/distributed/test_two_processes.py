@@ -102,3 +102,25 @@ def test_the_command_line_starts_its_processes(tmp_path: Path) -> None:
     assert (tmp_path / result["run"] / "checkpoints" / "last" / "state.pt").is_file()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [Path(result["run"]).name]
     assert done.stderr.count("trains for 2 steps") == 1
+
+
+@pytest.mark.slow
+def test_what_the_lead_refuses_after_the_start_is_one_line(tmp_path: Path) -> None:
+    from toy_training import write_pairs
+
+    pairs = write_pairs(tmp_path / "pairs", side=40)
+    common = [sys.executable, "-m", "nirgan", "train", "--model", "pix2pix", "--preset", "tiny", "--data", str(pairs)]
+    common += ["--steps", "1", "--device", "cpu", "--set", "validation.images=1", "--set", "logging.samples=1"]
+    environment = ENVIRONMENT | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parents[2])}
+
+    def nirgan(*more: str) -> subprocess.CompletedProcess[str]:
+        settings: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 240, "check": False}
+        return subprocess.run([*common, *more], cwd=tmp_path, env=environment, **settings)
+
+    assert nirgan("--out", "narrow", "--set", "options.width=4").returncode == 0
+    refused = nirgan("--out", "wide", "--devices", "2", "--init-from", "narrow")
+    assert refused.returncode == 2, refused.stderr
+    assert refused.stderr.count("error: ") == 1, refused.stderr
+    assert "do not fit" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "wide").exists()
