@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+pytest.register_assert_rewrite("command_line")
+
+from command_line import Nirgan, command_line  # noqa: E402  # after the line that lets its asserts explain themselves
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,10 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real pictures at {folder}")
     return folder
+
+
+@pytest.fixture
+def nirgan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Nirgan:
+    """The command line in an empty folder, in this process."""
+    monkeypatch.chdir(tmp_path)
+    return command_line(monkeypatch, capfd)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nirgan.color import lightness_to_gray
+from nirgan.data.convert import from_unit
 
 _GAP_PX = 4
 
@@ -39,7 +40,7 @@ def sample_grid(rows: Sequence[Row], task: str, *, height: int = 256) -> np.ndar
     width = max(strip.shape[-1] for strip in drawn)
     padded = [F.pad(strip, (0, width - strip.shape[-1], 0, _GAP_PX), value=1.0) for strip in drawn]
     whole = torch.cat(padded, dim=1)[:, :-_GAP_PX]
-    return (whole.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return from_unit(whole.numpy(), 8)  # the levels that `translate` writes
 
 
 def _draw(row: Row, task: str, height: int) -> Tensor:
