@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Stage, Term, Views
+from nirgan.training.stage import train_mode
 from nirgan.training.step import trained_parameters
 
 Habit = Literal["naive", "reference"]
@@ -39,9 +40,8 @@ class ConventionalStep:
         device: torch.device,
         habit: Habit,
     ) -> None:
-        self._recipe = recipe.to(device).train()
-        for path in stage.eval_mode:
-            recipe.network(path).eval()
+        self._recipe = recipe.to(device)
+        train_mode(recipe, stage)
         self._stage, self._device, self._once = stage, device, habit == "reference"
         self._parameters = {phase.name: trained_parameters(recipe, phase) for phase in stage.phases}
         self._optimisers = {

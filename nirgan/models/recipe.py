@@ -108,7 +108,7 @@ class Stage:
         batch_size: Per process; None takes the run's.
         share: Part of the run's steps, relative to the other stages' shares.
         starts_from: Networks that begin as copies of others: ``{"instance": "full"}``.
-        eval_mode: Module paths kept in eval mode (frozen batch norm).
+        eval_mode: Module paths kept in eval mode (frozen batch norm), besides all that no phase of the stage trains.
     """
 
     name: str

@@ -82,10 +82,8 @@ class StageRun:
             self._recipe.network(name).compile()  # in place: names in the state stay what they are
 
     def train_mode(self) -> None:
-        """Put the recipe into training mode, but for what the stage keeps in eval mode."""
-        self._recipe.train()
-        for path in self.stage.eval_mode:
-            self._recipe.network(path).eval()
+        """Put the recipe into training mode, as ``train_mode``."""
+        train_mode(self._recipe, self.stage)
 
     def state_dict(self) -> dict[str, Any]:
         """Optimisers, scalers and average."""
@@ -101,6 +99,16 @@ class StageRun:
             update.load_state_dict(state["phases"][update.phase.name])
         if self.ema is not None and state["ema"]:
             self.ema.load_state_dict(state["ema"])
+
+
+def train_mode(recipe: Recipe, stage: Stage) -> None:
+    """Training mode for what the stage trains; eval mode for the rest, whose norms' statistics must not drift."""
+    recipe.train()
+    recipe.networks.eval()
+    for path in (path for phase in stage.phases for path in phase.trains):
+        recipe.network(path).train()
+    for path in stage.eval_mode:
+        recipe.network(path).eval()
 
 
 def copy_networks(recipe: Recipe, stage: Stage) -> None:

@@ -42,6 +42,7 @@ def test_the_guides_example_passes(example: type[Recipe], tmp_path: Path) -> Non
     suite.test_fits_one_batch()
     suite.test_trains_in_bf16()
     suite.test_translates_any_size((33, 65))
+    suite.test_tiles_equal_the_whole_picture()
     suite.test_prediction_repeats_and_draws_no_random_numbers()
 
 
@@ -75,6 +76,16 @@ def test_a_network_held_twice_is_found(example: type[Recipe]) -> None:
         register(Twice, "twice").test_registers_each_network_once()
 
 
+def test_tiles_that_see_too_little_are_found(example: type[Recipe]) -> None:
+    class Narrow(example):  # type: ignore[misc, valid-type]
+        def __init__(self, *, task: str, source_channels: int, crop: int, width: int = 8) -> None:
+            super().__init__(task=task, source_channels=source_channels, crop=crop, width=width)
+            self.halo = 0
+
+    with pytest.raises(AssertionError, match=r"margin of `halo` \(0\)"):
+        register(Narrow, "narrow").test_tiles_equal_the_whole_picture()
+
+
 def test_a_prediction_that_draws_is_found(example: type[Recipe]) -> None:
     class Draws(example):  # type: ignore[misc, valid-type]
         def predict(self, source: Tensor, conditions: Any) -> Tensor:
@@ -95,5 +106,5 @@ def test_frozen_networks_must_stay_as_they_are(example: type[Recipe]) -> None:
                 self.networks["frozen"].weight.add_(1)
             return super().forward(batch, at)
 
-    with pytest.raises(AssertionError, match="networks.frozen.weight"):
+    with pytest.raises(AssertionError, match=r"networks\.frozen\.weight"):
         register(Drifts, "drifts").test_networks_that_no_phase_trains_stay_as_they_are()
