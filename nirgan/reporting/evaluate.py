@@ -140,7 +140,7 @@ def score_sample(
 def _scorable(data: Data, split: str) -> list[Record]:
     if data.pairing != Pairing.REGISTERED:
         raise NirganError(
-            f"scores compare pixel with pixel, and this data is {data.pairing}: align it (`nirgan data align`), "
+            f"scores compare pixel with pixel, and this data is {data.pairing}: align it first, "
             "or say --pairing registered if pixel (x, y) is the same point in both pictures"
         )
     records = data.records(split)

@@ -167,8 +167,14 @@ class RunFolder:
         write_whole(self.path / CONFIG, dump(config).encode())
 
     def write_environment(self) -> None:
-        """Write ``environment.json``: versions, machine, threads, git state and command line."""
-        write_whole(self.path / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
+        """Write ``environment.json``: versions, machine, threads, git state and command line; of resumes, too."""
+        path = self.path / "environment.json"
+        try:
+            started = json.loads(path.read_bytes())
+            started["resumed"] = [*started.get("resumed", []), environment()]
+        except (OSError, ValueError, AttributeError, TypeError):  # none yet, or not ours
+            started = environment()
+        write_whole(path, (json.dumps(started, indent=2) + "\n").encode())
 
 
 def environment() -> dict[str, Any]:

@@ -252,6 +252,7 @@ def test_a_run_goes_on_from_another_folder(pairs: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     assert train(None, out=tmp_path / "run", resume=True, given={"steps": 2}, progress=Silent()).steps == 2
     monkeypatch.chdir(pairs)
+    assert len(json.loads((tmp_path / "run" / "environment.json").read_text())["resumed"]) == 1
     given = {"steps": 3, "data": [f"../{pairs.name}"]}
     assert train(None, out=tmp_path / "run", resume=True, given=given, progress=Silent()).steps == 3
     given["data"] = ["."]
