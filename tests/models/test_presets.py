@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nirgan.config import read_yaml, resolve_config
-from nirgan.models import create_model, recipe_class
+from nirgan.models import create_model, list_models, recipe_class
 
-MODELS = ("asym-cyclegan", "pix2pix")
+MODELS = [name for name in list_models() if recipe_class(name).__module__.startswith("nirgan.models.")]
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
 
 
