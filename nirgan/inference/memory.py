@@ -30,7 +30,7 @@ _measured: weakref.WeakKeyDictionary[Recipe, float] = weakref.WeakKeyDictionary(
 def bytes_per_pixel(recipe: Recipe, channels: int, conditions: Mapping[str, Any]) -> float:
     """Bytes that ``predict`` needs per pixel of the padded source, measured once per recipe on a small grey picture."""
     if recipe not in _measured:
-        side = round_up(64, recipe.stride)
+        side = round_up(max(64, recipe.smallest), recipe.stride)
         place = next((t for t in (*recipe.parameters(), *recipe.buffers()) if t.is_floating_point()), torch.zeros(1))
         grey = place.new_full((1, channels, side, side), 0.5)
         cuda = [place.device] if place.device.type == "cuda" else []

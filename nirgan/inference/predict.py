@@ -84,8 +84,10 @@ def _choose_side(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any],
 
 def _predict(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], side: int) -> Tensor:
     height, width = picture.shape[-2:]
-    side = side or round_up(max(height, width), recipe.stride)
-    tiles = plan_tiles(height, width, side=side, stride=recipe.stride, halo=recipe.halo)
+    smallest = round_up(recipe.smallest, recipe.stride)
+    enough = max(height, smallest), max(width, smallest)
+    side = max(side or round_up(max(enough), recipe.stride), smallest)
+    tiles = plan_tiles(*enough, side=side, stride=recipe.stride, halo=recipe.halo)
     padded = reflect_to(picture, *tiles.size)
 
     def predict(tile: Tensor, *_: Any) -> Tensor:

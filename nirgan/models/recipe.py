@@ -182,6 +182,7 @@ class Recipe(nn.Module, ABC):
         stages: In order. Empty: the recipe is prepared, not trained.
         networks: Every network once, frozen ones included.
         stride: ``predict`` takes sides that are multiples of this.
+        smallest: Least side that ``predict`` takes; smaller pictures come reflected to it.
         halo: Pixels around a point beyond which the source no longer changes ``predict``'s answer there (the receptive
             field's radius, rounded up to a multiple of the stride). Tiles with this margin equal the whole picture.
         working_size: Short side at which ``predict`` runs, None for the picture's own size.
@@ -201,6 +202,7 @@ class Recipe(nn.Module, ABC):
     stages: tuple[Stage, ...] = ()
     networks: nn.ModuleDict
     stride: int = 1
+    smallest: int = 1
     halo: int = 0
     working_size: int | None = None
     whole_picture: bool = False

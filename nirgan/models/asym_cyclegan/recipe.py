@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nirgan.discriminators.fpn import FpnDiscriminator
@@ -91,6 +90,7 @@ class AsymCycleGAN(Recipe):
         },
     }
     stride = STRIDE
+    smallest = SMALLEST
 
     def __init__(
         self,
@@ -223,11 +223,7 @@ class AsymCycleGAN(Recipe):
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
         """RGB in [-1, 1] at the source's size."""
-        height, width = source.shape[-2:]
-        # A strip of one stride is doubled by its edge, because reflection at the bottom needs two cells.
-        margin = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
-        padded = F.pad(source, margin, mode="replicate") if any(margin) else source
-        return self.networks["generator"](2 * padded - 1)[..., :height, :width]
+        return self.networks["generator"](2 * source - 1)
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """From [-1, 1] to [0, 1]."""
