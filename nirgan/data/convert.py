@@ -12,8 +12,8 @@ import torch
 
 from nirgan.color.lab import gray_to_lightness, lightness
 from nirgan.data.files import Picture
+from nirgan.data.sample import Task
 from nirgan.errors import NirganError
-from nirgan.models.recipe import Task
 
 logger = logging.getLogger(__name__)
 

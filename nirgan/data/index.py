@@ -8,14 +8,11 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from nirgan.data.sample import Pairing, Sample
+from nirgan.data.sample import Pairing, Sample, Task
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
-
-if TYPE_CHECKING:
-    from nirgan.models.recipe import Task
 
 Split = Literal["train", "val", "test"]
 Region = Literal["whole", "left-right", "right-left"]

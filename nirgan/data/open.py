@@ -6,17 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
 from nirgan.data.places import BUILT_IN, locate
-from nirgan.data.sample import Pairing
+from nirgan.data.sample import Pairing, Task
 from nirgan.data.split import apply_split, complete_split, read_split
 from nirgan.errors import NirganError
-
-if TYPE_CHECKING:
-    from nirgan.models.recipe import Task
 
 _RENDERED_SCENES = 240
 
@@ -119,7 +115,7 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     except OSError as error:
         raise NirganError(f"{folder}: cannot be read ({error.strerror})") from None
     if empty:
-        raise NirganError(f"{folder}: the folder is empty")
+        raise NirganError(f"{folder}: the folder is empty; name one with pictures (see `nirgan data list`)")
     layout = layout_named(place.layout) if place.layout else find_layout(folder)
     if layout is None:
         raise NirganError(f"{folder}: no pictures in a known layout; `nirgan data list` shows the layouts")

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+
+Task = Literal["nir2rgb", "gray2rgb"]
+"""From near-infrared to RGB, or from lightness to colour."""
 
 
 class Pairing(StrEnum):

@@ -15,10 +15,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from nirgan.data.sample import Sample
+from nirgan.data.sample import Sample, Task
 from nirgan.errors import NirganError, nearest
 
-Task = Literal["nir2rgb", "gray2rgb"]
 Views = dict[str, Any]
 """What the phases of one step share, by name: tensors, or lists of tensors (one per scale of a discriminator)."""
 
