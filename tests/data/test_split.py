@@ -81,7 +81,7 @@ def test_a_set_without_a_split_beside_one_with_gets_its_own(tmp_path: Path, writ
     for split, names in (("train", "abcdef"), ("test", "gh")):
         write_pairs(tmp_path / "all" / "split" / split, names)
     write_pairs(tmp_path / "all" / "loose", [f"{i:02d}" for i in range(20)])
-    data = open_data([str(tmp_path / "all" / "split"), str(tmp_path / "all" / "loose")], task="nir2rgb")
+    data = open_data([str(tmp_path / "all")], task="nir2rgb")
     assert all(record.split for record in data.all_records)
     loose = [record.split for record in data.all_records if record.set == "loose"]
     assert (loose.count("val"), loose.count("test")) == (2, 2)
