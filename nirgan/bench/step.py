@@ -17,6 +17,7 @@ from nirgan.bench.turns import clocked, enough_times, rate, take_turns, times_as
 from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.errors import NirganError
+from nirgan.inference.device import place
 from nirgan.models import recipe_class
 from nirgan.models.recipe import At, Recipe, Stage
 from nirgan.training.batches import TrainingBatches
@@ -130,8 +131,7 @@ def steppers_of(
 
 def nirgan_step(recipe: Recipe, method: Method, runtime: Runtime) -> RunStep:
     """What the trainer does in a step: place the batch, set the rates, run the phases, move the average."""
-    recipe.to(runtime.device)
-    recipe.to(memory_format=runtime.memory_format)  # type: ignore[call-overload]  # a torch overload without a stub
+    place(recipe, runtime.device)
     stage = StageRun(recipe, 0, method, runtime)
 
     def run(batch: Mapping[str, Any], at: At) -> Losses:

@@ -8,6 +8,7 @@ import torch
 
 from nirgan.errors import NirganError
 from nirgan.inference.processes import this_process
+from nirgan.models.recipe import Recipe
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -29,3 +30,15 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "cuda" and this_process()[1] > 1:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     return torch.device(name)
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Layout of 4-D weights and pictures on a device; channels-last is what convolutions are fastest in."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def place(recipe: Recipe, device: torch.device) -> Recipe:
+    """Move a recipe to a device, in place, in the layout that is fastest there."""
+    recipe.to(device)
+    recipe.to(memory_format=memory_format(device))  # type: ignore[call-overload]  # a torch overload without a stub
+    return recipe

@@ -15,6 +15,7 @@ from nirgan.data.convert import from_unit, to_source
 from nirgan.data.files import Picture, read_picture
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
+from nirgan.inference.device import place
 from nirgan.inference.predict import Tile
 from nirgan.inference.run import translate_source
 from nirgan.models.recipe import Recipe
@@ -57,7 +58,7 @@ class Translator:
         Raises:
             NirganError: for a condition that the recipe does not declare.
         """
-        self.recipe = recipe.to(device).eval()
+        self.recipe = place(recipe, torch.device(device)).eval()
         self.info = info
         self.conditions = resolve_conditions(recipe, conditions)
         self._tile = tile

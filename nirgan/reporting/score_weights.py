@@ -9,7 +9,7 @@ from typing import Any
 from nirgan.data.index import SPLITS
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError, nearest
-from nirgan.inference.device import pick_device
+from nirgan.inference.device import pick_device, place
 from nirgan.inference.find import find_weights
 from nirgan.inference.predict import parse_tile
 from nirgan.inference.processes import this_process
@@ -67,7 +67,7 @@ def score_weights(
     _one_of("--split", split, (*SPLITS, "all"))
     if pairing is not None:
         _one_of("--pairing", pairing, list(Pairing))
-    tiles, place = parse_tile(str(tile)), pick_device(device)
+    tiles, where = parse_tile(str(tile)), pick_device(device)
     path = find_weights(weights, None)
     recipe, info = load_recipe(path)
     choice = choose_data(
@@ -75,7 +75,7 @@ def score_weights(
     )
     _check_channels(path, info, choice)
     evaluation = evaluate(
-        recipe.to(place), info, choice.data, choice.split, tile=tiles, shared=shared, on_progress=on_progress
+        place(recipe, where), info, choice.data, choice.split, tile=tiles, shared=shared, on_progress=on_progress
     )
     summary = {
         "protocol": definition.name,
@@ -88,7 +88,7 @@ def score_weights(
         "notes": choice.notes,
         "definition": dict(definition.definition),
         "libraries": library_versions(),
-        "device": str(place),
+        "device": str(where),
         "tile": tiles,
         "seconds": round(evaluation.seconds, 3),
     }

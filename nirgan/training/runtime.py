@@ -19,6 +19,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from nirgan.errors import NirganError
+from nirgan.inference.device import memory_format
 
 Precision = Literal["32", "bf16", "16"]
 Value = TypeVar("Value")
@@ -109,8 +110,8 @@ class Runtime:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Layout of 4-D weights and batches; channels-last is what convolutions are fastest in."""
-        return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
+        """Layout of 4-D batches; the weights have it, too."""
+        return memory_format(self.device)
 
     def place(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Move a batch's tensors to the device, pictures in the device's memory format."""

@@ -19,6 +19,7 @@ from nirgan.data.open import open_data
 from nirgan.data.places import anchored
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
+from nirgan.inference.device import place
 from nirgan.inference.find import find_weights
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
@@ -153,8 +154,7 @@ class _Assembly:
             load_recipe_state(recipe, state["recipe"])
         if self.config.sync_batch_norm:
             nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)
-        recipe.to(runtime.device)
-        recipe.to(memory_format=runtime.memory_format)  # type: ignore[call-overload]  # a torch overload without a stub
+        place(recipe, runtime.device)
         output = self._output(recipe, data, batches, checkpoints, state)
         if batches is not None:
             result = self._train_stages(recipe, batches, output, state, progress)
