@@ -90,7 +90,7 @@ def conventional(recipe: Recipe) -> Translate:
         full = source.to(device)[None]
         picture = resize_short_side(full, recipe.working_size)
         height, width = picture.shape[-2:]
-        padded = reflect_to(picture, round_up(height, recipe.stride), round_up(width, recipe.stride))
+        padded = reflect_to(picture, *(round_up(max(side, recipe.smallest), recipe.stride) for side in (height, width)))
         raw = resize_to(recipe.predict(padded, conditions), padded)[..., :height, :width]
         return recipe.compose(full, raw)[0]
 
