@@ -8,15 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from same_run import assert_same_run, events, numbers
 
 STEPS, SAVE, VALIDATE = 12, 3, 4
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
@@ -60,12 +58,14 @@ class Forker:
             env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def run(self, program: str, *args: str, cwd: Path, moment: Moment = (), cpu: float = 0.0, user: int = 0) -> Ended:
+    def run(
+        self, program: str, *args: str, cwd: Path, moment: Moment = (), cpu: float = 0.0, bound: bool = False
+    ) -> Ended:
         """Run to the end, whatever end that is."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         place = {"program": program, "args": args, "cwd": str(cwd), "log": str(self._log)}
-        request = {**place, "moment": moment, "cpu": cpu, "user": user}
+        request = {**place, "moment": moment, "cpu": cpu, "bound": bound}
         print(json.dumps(request), file=self._process.stdin, flush=True)
         answer = json.loads(self._process.stdout.readline())
         return Ended(said=self._log.read_text(), **answer)
@@ -97,9 +97,9 @@ class Run:
         started = (self.path / "config.yaml").is_file()
         return ["train", "--resume", "--out", self.path.name] if started else self._first
 
-    def go_on(self, moment: Moment = (), *, cpu: float = 0.0, user: int = 0) -> Ended:
+    def go_on(self, moment: Moment = (), *, cpu: float = 0.0, bound: bool = False) -> Ended:
         """Start, or resume."""
-        return self._forker.run("nirgan", *self.arguments, cwd=self.cwd, moment=moment, cpu=cpu, user=user)
+        return self._forker.run("nirgan", *self.arguments, cwd=self.cwd, moment=moment, cpu=cpu, bound=bound)
 
     def newest(self) -> int:
         """Step of the newest checkpoint, 0 without one; all that was saved must be there and whole."""
@@ -144,7 +144,7 @@ def interrupt(
         count += 1
     ended = run.go_on()
     assert ended.code == 0, ended.said
-    assert_same_run(whole, run.path)
+    assert_same_end(whole, run.path)
     return count
 
 
@@ -184,50 +184,15 @@ def rows_of(run: Path) -> list[list[str]]:
     return list(csv.reader(file.read_text().splitlines()))[1:] if file.exists() else []
 
 
-def assert_same_run(a: Path, b: Path) -> None:
-    """Bit-equal weights and state, the same numbers, and no other files."""
-    assert files_of(a) == files_of(b)
-    first, second = (torch.load(run / "checkpoints" / "last" / "state.pt", weights_only=True) for run in (a, b))
-    for state in (first, second):
-        del state["seconds"], state["output"]["log"]
-    assert differences(first, second) == []
-    for name in ("last", "best"):
-        one, other = (load_file(run / "checkpoints" / name / "weights.safetensors") for run in (a, b))
-        assert differences(one, other) == []
-    assert numbers(a) == numbers(b)
-    assert set(events(b).values()) == {1}
-    assert set(events(a)) ^ set(events(b)) <= {(step, "speed/images_per_s") for step in range(STEPS + 1)}
-
-
-def differences(a: Any, b: Any, where: str = "") -> list[str]:
-    """Places where two nested states are not bit-equal."""
-    if isinstance(a, torch.Tensor):
-        return [] if a.dtype == b.dtype and torch.equal(a, b) else [where]
-    if isinstance(a, dict):
-        if a.keys() != b.keys():
-            return [f"{where}: keys {a.keys() ^ b.keys()}"]
-        return [place for key in a for place in differences(a[key], b[key], f"{where}.{key}")]
-    if isinstance(a, list):
-        if len(a) != len(b):
-            return [f"{where}: lengths"]
-        pairs = enumerate(zip(a, b, strict=True))
-        return [place for i, (x, y) in pairs for place in differences(x, y, f"{where}[{i}]")]
-    return [] if a == b or (a != a and b != b) else [where]
-
-
-def numbers(run: Path) -> dict[tuple[int, str], str]:
-    """``metrics.csv`` but for speeds; every step must be there, and every row once."""
-    rows = rows_of(run)
-    assert max(Counter((step, tag) for step, tag, _ in rows).values()) == 1
-    assert {int(step) for step, _, _ in rows} == set(range(1, STEPS + 1))
-    return {(int(step), tag): value for step, tag, value in rows if not tag.startswith("speed/")}
-
-
-def events(run: Path) -> Counter[tuple[int, str]]:
-    """How often each tag is in the event files at each step."""
-    files = sorted(run.glob("events.out.tfevents.*"))
-    found = [event for file in files for event in LegacyEventFileLoader(str(file)).Load()]
-    return Counter((event.step, value.tag) for event in found for value in event.summary.value)
+def assert_same_end(whole: Path, run: Path) -> None:
+    """Bit-equal weights and state, the same numbers, every step once, and no other files."""
+    assert_same_run(whole, run)
+    assert {step for step, _ in numbers(run)} == set(range(1, STEPS + 1))
+    assert files_of(whole) == files_of(run)
+    once = events(run)
+    assert set(once.values()) == {1}
+    # A process's first step is not measured.
+    assert {tag for _, tag in set(events(whole)) ^ set(once)} <= {"speed/images_per_s"}
 
 
 def files_of(run: Path) -> list[str]:

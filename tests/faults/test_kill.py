@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from interrupted_runs import Ended, Forker, Moment, Run, assert_same_run, interrupt, newest_whole
+from interrupted_runs import Ended, Forker, Moment, Run, assert_same_end, interrupt, newest_whole
 
 from nirgan.training.checkpoint import Checkpoints
 
@@ -60,10 +60,10 @@ def test_killed_before_its_settings_were_written(forker: Forker, workplace: Path
     resumed = forker.run("nirgan", "train", "--resume", "--out", "early", cwd=workplace)
     assert "early: no run to resume there; start one without --resume" in resumed.error
     assert run.go_on().code == 0
-    assert_same_run(whole("pix2pix")[0], run.path)
+    assert_same_end(whole("pix2pix")[0], run.path)
 
 
-@pytest.mark.parametrize("back", [0, 1])
+@pytest.mark.parametrize("back", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_in_the_last_save_without_validation(forker: Forker, workplace: Path, whole: Whole, back: int) -> None:
     """Then the best weights are the last, and both are written."""
     more = ("--set", "validation.every_steps=0")
@@ -71,7 +71,7 @@ def test_killed_in_the_last_save_without_validation(forker: Forker, workplace: P
     run = Run(forker, workplace, f"unscored-{back}", "pix2pix", more)
     was_killed(run.go_on(("save replace", told.counts["save replace"] - back, "kill")))
     assert run.go_on().code == 0
-    assert_same_run(path, run.path)
+    assert_same_end(path, run.path)
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_a_kill_at_every_call_of_a_start(forker: Forker, workplace: Path, whole:
         was_killed(run.go_on(("any", nth, "kill")))
         assert run.newest() == 0
         assert run.go_on().code == 0
-        assert_same_run(whole("pix2pix")[0], run.path)
+        assert_same_end(whole("pix2pix")[0], run.path)
         run.forget()
 
 
@@ -97,7 +97,7 @@ def test_a_kill_at_every_call_of_a_resume(forker: Forker, workplace: Path, whole
         was_killed(run.go_on(("any", nth, "kill")))
         assert run.newest() == half.newest()
         assert run.go_on().code == 0
-        assert_same_run(whole("pix2pix")[0], run.path)
+        assert_same_end(whole("pix2pix")[0], run.path)
         run.forget()
 
 

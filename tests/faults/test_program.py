@@ -18,7 +18,7 @@ from interrupted_runs import (
     Ended,
     Forker,
     Run,
-    assert_same_run,
+    assert_same_end,
     newest_whole,
     rows_of,
     start_arguments,
@@ -60,7 +60,7 @@ def test_killed_and_stopped(workplace: Path, whole: Whole, model: str) -> None:
         assert newest_whole(run / "checkpoints") >= step - 2
     ended = nirgan(*resume, cwd=workplace)
     assert ended.code == 0, ended.said
-    assert_same_run(whole(model, *LONG)[0], run)
+    assert_same_end(whole(model, *LONG)[0], run)
 
 
 def test_workers_of_a_killed_run_leave_and_the_run_goes_on_at_once(workplace: Path, whole: Whole) -> None:
@@ -71,7 +71,7 @@ def test_workers_of_a_killed_run_leave_and_the_run_goes_on_at_once(workplace: Pa
     assert code == -9
     ended = nirgan("train", "--resume", "--out", run.name, "--workers", "0", cwd=workplace)
     assert ended.code == 0, ended.said
-    assert_same_run(whole("pix2pix", *LONG)[0], run)
+    assert_same_end(whole("pix2pix", *LONG)[0], run)
     until = time.monotonic() + 30
     while everybody(group) and time.monotonic() < until:
         time.sleep(0.2)
@@ -99,7 +99,7 @@ def test_a_file_that_may_not_grow(forker: Forker, workplace: Path, whole: Whole)
     assert "limited: cannot be written (File too large)" in ended.error
     assert run.newest() == before
     assert nirgan(*run.arguments, cwd=workplace).code == 0
-    assert_same_run(whole("pix2pix")[0], run.path)
+    assert_same_end(whole("pix2pix")[0], run.path)
 
 
 def limit_files(size: int) -> None:
@@ -135,4 +135,4 @@ def test_a_small_disk(workplace: Path, whole: Whole, tmp_path: Path) -> None:
     assert "cannot be written (No space left on device): make that possible and go on with nirgan" in done.stderr
     assert newest_whole(tmp_path / "half" / "checkpoints") == 3
     assert not (tmp_path / "half" / "checkpoints" / "last.new").exists()
-    assert_same_run(whole("pix2pix")[0], tmp_path / "whole")
+    assert_same_end(whole("pix2pix")[0], tmp_path / "whole")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from interrupted_runs import Ended, Forker, Run, assert_same_run, files_of
-
-NOBODY = 65534 if os.geteuid() == 0 else 0
-"""Permissions do not bind the superuser, so the runs become another user then."""
+from interrupted_runs import Ended, Forker, Run, assert_same_end, files_of
 
 
 def permit(top: Path, *, folders: int, files: int) -> None:
@@ -31,7 +27,7 @@ def test_a_new_run_in_a_read_only_folder_is_refused(forker: Forker, workplace: P
     closed = workplace / "closed"
     closed.mkdir(mode=0o555)
     run = Run(forker, workplace, "closed/run", "pix2pix", ("--out", "closed/run"))
-    words = run.go_on(user=NOBODY).error
+    words = run.go_on(bound=True).error
     assert "closed/run: cannot be written (Permission denied)" in words
     assert "give another --out" in words
     assert not any(closed.iterdir())
@@ -40,23 +36,23 @@ def test_a_new_run_in_a_read_only_folder_is_refused(forker: Forker, workplace: P
 def test_a_read_only_run_is_refused_and_stays(begun: Run, whole: Callable[..., tuple[Path, Ended]]) -> None:
     before = {path: path.stat().st_mtime_ns for path in begun.path.rglob("*")}
     permit(begun.path, folders=0o555, files=0o444)
-    words = begun.go_on(user=NOBODY).error
+    words = begun.go_on(bound=True).error
     assert f"{begun.path.name}/.lock: cannot be written (Permission denied)" in words
     assert {path: path.stat().st_mtime_ns for path in begun.path.rglob("*")} == before
     permit(begun.path, folders=0o755, files=0o644)
     assert begun.go_on().code == 0
-    assert_same_run(whole("pix2pix")[0], begun.path)
+    assert_same_end(whole("pix2pix")[0], begun.path)
 
 
+@pytest.mark.slow
 def test_read_only_checkpoints_stay(begun: Run, whole: Callable[..., tuple[Path, Ended]]) -> None:
-    permit(begun.path, folders=0o777, files=0o666)
     checkpoints = begun.path / "checkpoints"
     permit(checkpoints, folders=0o555, files=0o444)
     before, newest = files_of(checkpoints), begun.newest()
-    words = begun.go_on(user=NOBODY).error
+    words = begun.go_on(bound=True).error
     assert f"error: {begun.path.name}/checkpoints/" in words
     assert "cannot be written (Permission denied)" in words
     assert (files_of(checkpoints), begun.newest()) == (before, newest)
     permit(checkpoints, folders=0o755, files=0o644)
     assert begun.go_on().code == 0
-    assert_same_run(whole("pix2pix")[0], begun.path)
+    assert_same_end(whole("pix2pix")[0], begun.path)

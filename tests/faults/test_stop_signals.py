@@ -39,7 +39,7 @@ def stop_twice(forker: Forker, workplace: Path, whole: tuple[Path, Ended], model
     return interrupt(run, path, moment, 2, stopped_well(run, act))
 
 
-@pytest.mark.parametrize("act", CODES)
+@pytest.mark.parametrize("act", ["term", pytest.param("int", marks=pytest.mark.slow)])
 def test_a_stopped_run_goes_on(
     forker: Forker, workplace: Path, whole: Callable[..., tuple[Path, Ended]], act: str
 ) -> None:
