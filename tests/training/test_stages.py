@@ -22,7 +22,7 @@ SGD = Optimiser("sgd", lr=0.01, betas=(0.9, 0.0))
 
 
 class Staged(ToyGan):
-    """First the generator alone, then a copy of it and the discriminator with frozen batch norm."""
+    """First the generator alone, then a copy of it and the discriminator, whose batch norm is frozen."""
 
     def __init__(self) -> None:
         super().__init__(noise=False)
@@ -38,10 +38,12 @@ class Staged(ToyGan):
             eval_mode=("discriminator.1",),
         )
         self.stages = (first, second)
-        self.seen: list[tuple[At, int, bool]] = []
+        self.seen: list[tuple[At, int, tuple[bool, ...]]] = []
 
     def forward(self, batch: Any, at: At) -> dict[str, Any]:
-        self.seen.append((at, len(batch["source"]), self.networks["discriminator"][1].training))
+        generator, discriminator = self.networks["generator"], self.networks["discriminator"]
+        modes = (generator.training, discriminator.training, discriminator[1].training)
+        self.seen.append((at, len(batch["source"]), modes))
         return super().forward(batch, at)
 
 
@@ -75,7 +77,7 @@ def test_stages_take_their_share_with_their_own_view_and_batch(runtime: Runtime)
     assert [at.progress for at in ats] == pytest.approx([0, 0.5, *(i / 6 for i in range(6))])
     assert [(at.step, at.epoch, at.step_in_epoch) for at in ats][3:5] == [(3, 0, 3), (4, 1, 0)]
     assert [size for _, size, _ in recipe.seen] == [2] * 2 + [3] * 6
-    assert [training for _, _, training in recipe.seen] == [True] * 2 + [False] * 6
+    assert [modes for _, _, modes in recipe.seen] == [(True, False, False)] * 2 + [(False, True, False)] * 6
     assert batches.views == ["image", "image", "image", "unpaired", "image", "unpaired", "image", "unpaired"]
     copied, now = recipe.networks["generator"].state_dict(), recipe.networks["copy"].state_dict()
     assert not torch.equal(copied["0.weight"], start["0.weight"])

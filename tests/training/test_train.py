@@ -101,7 +101,13 @@ def test_a_run_leaves_what_it_should(pairs: Path, tmp_path: Path) -> None:
     assert json.loads((out / "environment.json").read_text())["versions"]["torch"] == torch.__version__
     assert (out / "split.csv").read_text().startswith("set,name,category,scene,split\n")
     info, tensors = read_weights(out / "checkpoints" / "last" / "weights.safetensors")
-    assert (info.model, info.task, info.step, info.options, info.crop) == ("toy-gan", "nir2rgb", 10, {}, 16)
+    assert (info.model, info.task, info.step, info.options, info.crop) == (
+        "toy-gan",
+        "nir2rgb",
+        10,
+        {"noise": True, "broken": ""},
+        16,
+    )
     assert info.lookup is not None
     assert len(info.lookup) == 256
     assert info.full_scale is None  # 8-bit files declare none
