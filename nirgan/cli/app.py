@@ -11,6 +11,7 @@ import logging
 import os
 import pkgutil
 import sys
+from functools import cache
 from typing import Annotated, NoReturn
 
 import typer
@@ -45,6 +46,7 @@ def common(
     """Turn near-infrared and black-and-white pictures into colour."""
 
 
+@cache
 def _add_commands() -> None:
     # A command's module has `command` (a function) or `group` (a Typer app), named like the module.
     for module in pkgutil.iter_modules(package.__path__):

@@ -144,14 +144,15 @@ class _Assembly:
         runtime.launch()  # what can be refused was refused by now, once
         if self.run is not None:
             logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
-            self._write_settings(self.run, data)
         checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")
         state = runtime.from_lead(lambda: None if checkpoints is None else newest_state(checkpoints))
-        if state is None:
-            self._prepare(recipe, data)
-        else:
+        if state is not None:
             torch.set_num_threads(state["threads"])
             load_recipe_state(recipe, state["recipe"])
+        if self.run is not None:  # a state that is refused leaves them as they were
+            self._write_settings(self.run, data)
+        if state is None:
+            self._prepare(recipe, data)
         if self.config.sync_batch_norm:
             nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)
         place(recipe, runtime.device)
