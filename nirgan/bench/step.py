@@ -30,7 +30,6 @@ RunStep = Callable[[Mapping[str, Any], At], Losses]
 
 BATCHES = 4
 """Different batches that the steps go through, so that methods which alternate see each of their views."""
-_WARM_UP = 2
 _FROZEN_RATE = 1e-12
 """A learning rate that moves nothing: every phase of a first step then starts from the same weights."""
 _ROUNDING = 5e-3
@@ -45,19 +44,24 @@ class Stepper:
         stage: For ``At``.
         batches: As the data layer gives them.
         device: Of the random numbers.
+
+    Attributes:
+        losses: Of the last step.
     """
 
     def __init__(self, run: RunStep, stage: Stage, batches: Sequence[Mapping[str, Any]], device: torch.device) -> None:
         self._run, self._stage, self._batches = run, stage, batches
         self._generator = torch.Generator(device).manual_seed(0)
         self._step = 0
+        self.losses: Losses = {}
 
     def __call__(self) -> Losses:
         """Do the next step."""
         at = At(self._step, 0, self._step, 0.0, self._stage.name, self._generator)
         batch = self._batches[self._step % len(self._batches)]
         self._step += 1
-        return self._run(batch, at)
+        self.losses = self._run(batch, at)
+        return self.losses
 
 
 def measure_step(config: RunConfig, data: Data, runtime: Runtime, rounds: int) -> dict[str, Any]:
@@ -78,15 +82,13 @@ def measure_step(config: RunConfig, data: Data, runtime: Runtime, rounds: int) -
     check_same_work(config, data, batches)
     steppers = steppers_of(recipe, method, runtime, batches)
     for name, step in steppers.items():
-        for _ in range(_WARM_UP):
-            _check_finite(name, step())
-    gflop = {name: count_gflop(step) for name, step in steppers.items()}
-    fastest = min(clocked(step, wait=runtime.synchronise)() for step in steppers.values())
-    times = enough_times(fastest)
+        _check_finite(name, step())
+    gflop = {name: count_gflop(step) for name, step in steppers.items()}  # warms up, too
+    times = enough_times(clocked(steppers["nirgan"], wait=runtime.synchronise)())
     sides = {name: clocked(step, times, runtime.synchronise) for name, step in steppers.items()}
     seconds = take_turns(sides, rounds)
     for name, step in steppers.items():
-        _check_finite(name, step())
+        _check_finite(name, step.losses)
     return {
         "images": images,
         "images_per_s": {name: rate(values, images) for name, values in seconds.items()},
