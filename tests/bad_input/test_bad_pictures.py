@@ -54,8 +54,8 @@ def test_a_folder_that_is_missing_or_empty(nirgan: Nirgan, runs: Path, command: 
     assert "no such" in words
     (runs / "empty").mkdir()
     words = nirgan(*command, "empty").refused
-    assert "empty" in words
-    assert "no pictures" in words
+    assert "empty: " in words
+    assert "no pictures" in words or "the folder is empty" in words
     assert not Path("out").exists()
 
 
@@ -64,7 +64,7 @@ def test_pictures_without_partner_are_named(nirgan: Nirgan, pairs: Path) -> None
         file.unlink()
     lonely = [str(Path("pairs", "nir", file.name)) for file in sorted((pairs / "nir").iterdir())[:6]]
     words = nirgan(*COMMANDS["train"], "pairs").refused
-    assert words.startswith("6 pictures have no partner in pairs")
+    assert words.startswith("6 pictures have no partner in ")
     assert all(name in words for name in lonely[:5])
     assert lonely[5] not in words
     assert "--pairing unpaired" in words

@@ -27,7 +27,6 @@ BOMB = "".join(
         ("data: pairs", "run.yaml: data is 'pairs': "),
         ("options: {width: {1: 2}}", "option 'width' is {1: 2}"),
         ("phases: {generator: 3}", "run.yaml: phases.generator is 3: "),
-        ("model: [pix2pix]", "model and preset are names"),
         ("seed: 2024-13-45", "run.yaml: not plain YAML"),
         ("- 1\n- 2", "run.yaml: must hold 'key: value' lines"),
         ("a: [1", "run.yaml: not plain YAML"),

@@ -27,16 +27,17 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 OPTIONS = st.dictionaries(st.sampled_from(["width", "levels", "norm", "dropout", "upsample", "x"]), VALUES, max_size=3)
-SAID = st.fixed_dictionaries(
+FIELDS = st.dictionaries(st.sampled_from(list(WeightsInfo.model_fields)), VALUES, max_size=2)
+NAMES = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys(WeightsInfo.model_fields, VALUES),
-        "options": OPTIONS | VALUES,
         "model": st.sampled_from(["pix2pix", "asym-cyclegan"]),
         "task": st.sampled_from(["gray2rgb", "nir2rgb"]),
         "crop": st.sampled_from([32, 64, 128, 65536]),
+        "options": OPTIONS,
     },
 )
+SAID = FIELDS | NAMES | st.builds(lambda a, b: {**a, **b}, NAMES, FIELDS)
 
 
 @pytest.fixture(scope="module")
