@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from same_run import differences, state_of
 from torch import Tensor, nn
 from toy_training import ToyGan, make_at, make_batch, one_process, toy_config
 
@@ -245,20 +246,10 @@ def test_to_look_for_trouble_changes_no_bit(pairs: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(sys.modules[train.__module__], "has_batch_norm", lambda recipe: False)
     run(pairs, tmp_path / "without", **OFTEN)
     assert len(measured) == 5
-    files = [tmp_path / name / "checkpoints" / "last" / "state.pt" for name in ("with", "without")]
-    states = [torch.load(file, weights_only=True) for file in files]
+    states = [state_of(tmp_path / name) for name in ("with", "without")]
     for state in states:
         del state["seconds"], state["output"]
-    assert _flat(states[0]) == _flat(states[1])
-
-
-def _flat(value: Any) -> Any:
-    """Nested state in values that compare."""
-    if isinstance(value, Tensor):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {key: _flat(item) for key, item in value.items()}
-    return [_flat(item) for item in value] if isinstance(value, list) else value
+    assert differences(*states) == []
 
 
 def test_measuring_leaves_modes_statistics_and_random_numbers_alone() -> None:
