@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from nirgan.errors import NirganError
 
 _EVERY = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
-_FEW = settings(derandomize=True, max_examples=120, **_EVERY)
-_MANY = settings(max_examples=10_000, print_blob=True, **_EVERY)
+_FEW = settings(derandomize=True, max_examples=60, **_EVERY)
+_MANY = settings(max_examples=3_000, print_blob=True, **_EVERY)
 
 few_and_many = pytest.mark.parametrize("much", [_FEW, pytest.param(_MANY, marks=pytest.mark.slow)], ids=["few", "many"])
-"""The same hundred examples each time, or very many others (``-m slow``)."""
+"""The same sixty examples each time, or very many others (``-m slow``)."""
 
 
 def try_all(much: settings, examples: st.SearchStrategy[Any], check: Callable[[Any], object]) -> None:

@@ -71,7 +71,7 @@ def test_evaluate_prints_the_copy_beside_the_model(nirgan: Nirgan, pairs: Path) 
     assert nirgan(*train("pix2pix", "--steps", "1")).code == 0
     ended = nirgan("evaluate", "--data", "pairs")
     assert ended.code == 0
-    (head,) = [line for line in ended.out.splitlines() if "copy" in line and "lookup" in line]
+    head = next(line for line in ended.out.splitlines() if "copy" in line and "lookup" in line)
     assert head.index("model") < head.index("copy") < head.index("lookup")
 
 
@@ -111,13 +111,13 @@ def save_without_global_statistics(path: Path) -> None:
     recipe = create_model("asym-cyclegan", crop=32, **options)
     with torch.no_grad():
         for weight in recipe.parameters():  # fresh weights are so small that every picture comes out grey
-            weight *= 10
+            weight *= 3
     state = recipe.state_dict()
     info = WeightsInfo(model="asym-cyclegan", task="nir2rgb", crop=32, options=options)
     save_weights(path, {name: state[name] for name in recipe.weight_names()}, info)
 
 
-@pytest.mark.parametrize("size", [(300, 400), pytest.param((3000, 4000), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [(400, 600), pytest.param((3000, 4000), marks=pytest.mark.slow)])
 def test_a_picture_in_tiles_has_no_seam(nirgan: Nirgan, size: tuple[int, int]) -> None:
     save_without_global_statistics(Path("w.safetensors"))
     random = np.random.default_rng(0)
@@ -125,13 +125,13 @@ def test_a_picture_in_tiles_has_no_seam(nirgan: Nirgan, size: tuple[int, int]) -
     smooth = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC) + random.normal(0, 2000, size)
     cv2.imwrite("large.png", smooth.clip(0, 65535).astype(np.uint16))
     written = {}
-    for tile in (0, 128 if size[0] < 1000 else 512):
+    for tile in (0, 256):
         assert nirgan("translate", "large.png", "--weights", "w.safetensors", "--tile", tile, "--out", tile).code == 0
         written[tile] = cv2.imread(f"{tile}/large.png", cv2.IMREAD_UNCHANGED).astype(np.int32)
     whole, tiled = written.values()
     assert whole.shape == (*size, 3)
     assert whole.std() > 3000  # levels of 65535
-    assert np.abs(whole - tiled).max() <= 65
+    assert np.abs(whole - tiled).max() <= 2
 
 
 @pytest.mark.slow
