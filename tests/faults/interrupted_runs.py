@@ -114,38 +114,38 @@ class Run:
 
 
 def interrupt(
-    run: Run,
+    begin: Callable[[int], Run],
     whole: Path,
+    times: int,
     next_moment: Callable[[float], tuple[Moment, float]],
-    most: int,
-    check: Callable[[Ended], None],
-) -> int:
-    """Interrupt a run up to so often, look at what is left each time, let it end, compare it with the whole one.
+    check: Callable[[Run, Ended], None],
+) -> None:
+    """Interrupt runs so often in all, look at what is left each time, let them end, compare them with the whole one.
 
     Args:
-        run: Not yet begun.
+        begin: A new run by number: one may end before its next moment comes.
         whole: The run that nothing interrupted.
+        times: Interruptions.
         next_moment: Gives moment and seconds of processor time, by the share of the steps that is left.
-        most: Interruptions.
-        check: Looks at how an interrupted process ended.
-
-    Returns:
-        How often the run was interrupted before it ended.
+        check: Looks at a run and at how its process ended.
     """
-    count = newest = 0
-    while count < most:
-        moment, cpu = next_moment(1 - newest / STEPS)
-        ended = run.go_on(moment, cpu=cpu)
-        before, newest = newest, run.newest()
-        assert newest >= before
-        if ended.code == 0:
-            break
-        check(ended)
-        count += 1
-    ended = run.go_on()
-    assert ended.code == 0, ended.said
-    assert_same_end(whole, run.path)
-    return count
+    number = 0
+    while times > 0:
+        run = begin(number)
+        number += 1
+        newest, ended = 0, None
+        while times > 0 and (ended is None or ended.code != 0):
+            moment, cpu = next_moment(1 - newest / STEPS)
+            ended = run.go_on(moment, cpu=cpu)
+            before, newest = newest, run.newest()
+            assert newest >= before
+            if ended.code != 0:
+                check(run, ended)
+                times -= 1
+        ended = run.go_on()
+        assert ended.code == 0, ended.said
+        assert_same_end(whole, run.path)
+        run.forget()
 
 
 def start_arguments(model: str, name: str, more: tuple[str, ...] = ()) -> list[str]:

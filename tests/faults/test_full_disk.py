@@ -32,21 +32,16 @@ def test_no_room_at_any_call_of_a_save(forker: Forker, tmp_path: Path, act: str,
         assert not newest or {path.name for path in checkpoints.iterdir()} == {"best", "last"}
 
 
-def says_it(run: Run) -> Callable[[Ended], None]:
+def says_it(run: Run, ended: Ended) -> None:
     """One line with what, where and what to do, and nothing half written lies about."""
-
-    def check(ended: Ended) -> None:
-        assert "cannot be written (No space left on device)" in ended.error
-        assert ended.error.startswith(f"error: {run.path.name}")
-        if run.path.exists():
-            assert f"go on with nirgan train --resume --out {run.path.name}" in ended.error
-            assert not [name for name in files_of(run.path) if name.endswith(".part")]
-
-    return check
+    assert "cannot be written (No space left on device)" in ended.error
+    assert ended.error.startswith(f"error: {run.path.name}")
+    if run.path.exists():
+        assert f"go on with nirgan train --resume --out {run.path.name}" in ended.error
+        assert not [name for name in files_of(run.path) if name.endswith(".part")]
 
 
-def starve(forker: Forker, workplace: Path, whole: tuple[Path, Ended], model: str, seed: int, most: int) -> None:
-    """Interrupt so often; a run may end before its next moment, or bear it: a folder need not be synced."""
+def starve(forker: Forker, workplace: Path, whole: tuple[Path, Ended], model: str, seed: int, times: int) -> None:
     dice = random.Random(f"full {model} {seed}")
     path, told = whole
 
@@ -54,11 +49,10 @@ def starve(forker: Forker, workplace: Path, whole: tuple[Path, Ended], model: st
         name = dice.choice(("any", *(f"save {call}" for call in GROWS)))
         return (name, 1 + int(dice.random() * left * told.counts[name]), dice.choice(("full", "once"))), 0.0
 
-    count = attempt = 0
-    while count < most:
-        attempt += 1
-        run = Run(forker, workplace, f"full-{model}-{seed}-{attempt}", model)
-        count += interrupt(run, path, moment, most - count, says_it(run))
+    def begin(number: int) -> Run:
+        return Run(forker, workplace, f"full-{model}-{seed}-{number}", model)
+
+    interrupt(begin, path, times, moment, says_it)
 
 
 def test_a_run_without_room_goes_on_when_there_is_some(forker: Forker, workplace: Path, whole: Whole) -> None:

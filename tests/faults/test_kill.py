@@ -43,20 +43,26 @@ def random_moment(dice: random.Random, whole: Ended, left: float) -> tuple[Momen
     return (name, 1 + int(dice.random() * left * whole.counts[name]), "kill"), 0.0
 
 
-def was_killed(ended: Ended) -> None:
+def was_killed(run: Run, ended: Ended) -> None:
     assert ended.code == KILLED, ended.said
 
 
+def kill(forker: Forker, workplace: Path, whole: tuple[Path, Ended], model: str, seed: int, times: int) -> None:
+    dice = random.Random(f"{model} {seed}")
+    path, told = whole
+    interrupt(
+        lambda number: Run(forker, workplace, f"{model}-{seed}-{number}", model),
+        path, times, lambda left: random_moment(dice, told, left), was_killed,
+    )  # fmt: skip
+
+
 def test_three_kills(forker: Forker, workplace: Path, whole: Whole) -> None:
-    path, told = whole("pix2pix")
-    dice = random.Random(1)
-    run = Run(forker, workplace, "three", "pix2pix")
-    assert interrupt(run, path, lambda left: random_moment(dice, told, left), 3, was_killed) > 0
+    kill(forker, workplace, whole("pix2pix"), "pix2pix", 5, 3)
 
 
 def test_killed_before_its_settings_were_written(forker: Forker, workplace: Path, whole: Whole) -> None:
     run = Run(forker, workplace, "early", "pix2pix")
-    was_killed(run.go_on(("replace", 1, "kill")))  # of config.yaml
+    was_killed(run, run.go_on(("replace", 1, "kill")))  # of config.yaml
     resumed = forker.run("nirgan", "train", "--resume", "--out", "early", cwd=workplace)
     assert "early: no run to resume there; start one without --resume" in resumed.error
     assert run.go_on().code == 0
@@ -69,7 +75,7 @@ def test_killed_in_the_last_save_without_validation(forker: Forker, workplace: P
     more = ("--set", "validation.every_steps=0")
     path, told = whole("pix2pix", *more)
     run = Run(forker, workplace, f"unscored-{back}", "pix2pix", more)
-    was_killed(run.go_on(("save replace", told.counts["save replace"] - back, "kill")))
+    was_killed(run, run.go_on(("save replace", told.counts["save replace"] - back, "kill")))
     assert run.go_on().code == 0
     assert_same_end(path, run.path)
 
@@ -78,7 +84,7 @@ def test_killed_in_the_last_save_without_validation(forker: Forker, workplace: P
 def test_a_kill_at_every_call_of_a_start(forker: Forker, workplace: Path, whole: Whole) -> None:
     for nth in range(1, 40):
         run = Run(forker, workplace, f"start-{nth}", "pix2pix")
-        was_killed(run.go_on(("any", nth, "kill")))
+        was_killed(run, run.go_on(("any", nth, "kill")))
         assert run.newest() == 0
         assert run.go_on().code == 0
         assert_same_end(whole("pix2pix")[0], run.path)
@@ -90,11 +96,11 @@ def test_a_kill_at_every_call_of_a_start(forker: Forker, workplace: Path, whole:
 def test_a_kill_at_every_call_of_a_resume(forker: Forker, workplace: Path, whole: Whole, rename: int) -> None:
     """Of a run that was killed when its second checkpoint was to take the place of the first, and half way there."""
     half = Run(forker, workplace, f"half-{rename}", "pix2pix")
-    was_killed(half.go_on(("save rename", rename, "kill")))
+    was_killed(half, half.go_on(("save rename", rename, "kill")))
     for nth in range(1, 40):
         run = Run(forker, workplace, f"resume-{rename}-{nth}", "pix2pix")
         shutil.copytree(half.path, run.path)
-        was_killed(run.go_on(("any", nth, "kill")))
+        was_killed(run, run.go_on(("any", nth, "kill")))
         assert run.newest() == half.newest()
         assert run.go_on().code == 0
         assert_same_end(whole("pix2pix")[0], run.path)
@@ -105,11 +111,4 @@ def test_a_kill_at_every_call_of_a_resume(forker: Forker, workplace: Path, whole
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("model", MODELS)
 def test_six_kills(forker: Forker, workplace: Path, whole: Whole, model: str, seed: int) -> None:
-    path, told = whole(model)
-    dice = random.Random(f"{model} {seed}")
-    kills = attempt = 0
-    while kills < 6:  # a run may end before its next kill
-        attempt += 1
-        run = Run(forker, workplace, f"{model}-{seed}-{attempt}", model)
-        kills += interrupt(run, path, lambda left: random_moment(dice, told, left), 6 - kills, was_killed)
-        run.forget()
+    kill(forker, workplace, whole(model), model, seed, 6)
