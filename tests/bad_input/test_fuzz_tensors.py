@@ -37,7 +37,8 @@ NAMES = st.fixed_dictionaries(
         "options": OPTIONS,
     },
 )
-SAID = FIELDS | NAMES | st.builds(lambda a, b: {**a, **b}, NAMES, FIELDS)
+HARMLESS = st.fixed_dictionaries({}, optional={"step": st.integers(0), "nirgan": ANY_TEXT, "new": VALUES})
+SAID = HARMLESS | FIELDS | NAMES | st.builds(lambda a, b: {**a, **b}, NAMES, FIELDS)
 
 
 @pytest.fixture(scope="module")
