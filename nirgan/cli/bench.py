@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,8 @@ def command(
 
     What is measured, and how: nirgan/bench/README.md. Use a machine that does nothing else.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # the profiler complains of GPUs that are not there otherwise
+
     from nirgan.bench.run import PARTS, run_bench
     from nirgan.bench.tables import machine_words, tables
     from nirgan.config import merge, parse_overrides, resolve_config
