@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +57,7 @@ def command(
     Options of the model (as --noise-seed 3, where it has one) may be given, too. Started by torchrun, the processes
     share the files, and the first one speaks for all.
     """
-    with _clean_exit():
+    with _clean_exit() as check:
         paths, extra = _split(inputs)
         bits = _depth(depth)
         if not paths:
@@ -74,6 +74,11 @@ def command(
         translator.conditions = resolve_conditions(translator.recipe, given)
         lead = this_process()[0] == 0
         with progress("translating", shown=lead) as show:
+
+            def between(done: int, total: int) -> None:
+                check()
+                show(done, total)
+
             result = translate_files(
                 translator,
                 paths,
@@ -86,7 +91,7 @@ def command(
                 workers=workers,
                 max_pixels=max_pixels,
                 shared=True,
-                on_progress=show,
+                on_progress=between,
             )
         if not lead:
             return
@@ -137,17 +142,28 @@ def _report(result: Translated, out: Path, translator: Translator) -> None:
 
 
 @contextmanager
-def _clean_exit() -> Iterator[None]:
-    """Leave with 130 on Ctrl-C and 143 when terminated, with whole files only."""
+def _clean_exit() -> Iterator[Callable[[], None]]:
+    """Leave with 130 on Ctrl-C and 143 when terminated, with whole files only.
 
-    def terminate(*_: Any) -> None:
-        raise SystemExit(143)
+    Gives a function to call between pictures: Python swallows what a signal raises within some callbacks, but here it
+    is remembered.
+    """
+    received: list[int] = []
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    def remember(number: int, *_: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if received:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield check
     except KeyboardInterrupt:
         say("stopped; the files that were written are whole")
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + (received or [signal.SIGINT])[0]) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

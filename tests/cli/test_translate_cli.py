@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import typer
 
+from nirgan.cli import translate as translate_command
 from nirgan.models import create_model
 from nirgan.models.weights import WeightsInfo, save_weights
 
@@ -219,3 +222,12 @@ def test_signals_leave_whole_files_and_their_exit_code(
     assert 0 < len(written) < 400
     assert all(path.suffix == ".png" and not path.name.startswith(".") for path in written)
     assert all(cv2.imread(str(path)).shape == (33, 41, 3) for path in written)
+
+
+def test_a_signal_that_a_callback_swallows_still_counts() -> None:
+    with pytest.raises(typer.Exit) as ended, translate_command._clean_exit() as check:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)  # cut short
+        check()
+    assert ended.value.exit_code == 130
