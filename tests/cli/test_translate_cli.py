@@ -225,9 +225,13 @@ def test_signals_leave_whole_files_and_their_exit_code(
 
 
 def test_a_signal_that_a_callback_swallows_still_counts() -> None:
-    with pytest.raises(typer.Exit) as ended, translate_command._clean_exit() as check:
-        with suppress(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(5)  # cut short
-        check()
+    def work() -> None:
+        with translate_command._clean_exit() as check:
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)  # cut short
+            check()
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
     assert ended.value.exit_code == 130
