@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Stage, Term, Views
+from nirgan.training.optim import build_optimiser
 from nirgan.training.stage import train_mode
 from nirgan.training.step import trained_parameters
 
@@ -82,11 +83,7 @@ class ConventionalStep:
 
 def plain_optimiser(parameters: Sequence[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
     """The optimiser of the settings, neither fused nor over all weights at once."""
-    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay, "foreach": False}
-    if settings.name == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.betas[0], **common)
-    build = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return build(parameters, betas=settings.betas, **common)
+    return build_optimiser(parameters, settings, fused=False, foreach=False)
 
 
 def _train_only(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> None:

@@ -15,7 +15,7 @@ import torch
 from nirgan.bench.turns import Spread, rate, spread, take_turns, times_as_fast
 from nirgan.inference.predict import Tile
 from nirgan.models.recipe import Recipe
-from nirgan.models.weights import WeightsInfo, save_weights
+from nirgan.models.weights import describe, save_weights
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -126,11 +126,8 @@ def measure_translation(
 
 def write_weights(model: str, recipe: Recipe, path: Path) -> None:
     """Write a recipe's weights as a run does."""
-    given = ("task", "source_channels", "crop")
-    options = {name: value for name, value in recipe.built_with.items() if name not in given}
-    info = WeightsInfo(model=model, **{name: recipe.built_with[name] for name in given}, options=options)
     state = recipe.state_dict()
-    save_weights(path, {name: state[name] for name in recipe.weight_names()}, info)
+    save_weights(path, {name: state[name] for name in recipe.weight_names()}, describe(model, recipe))
 
 
 def _summary(

@@ -18,14 +18,15 @@ Size = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 """Of a term in a sum of losses."""
 
-_GIVEN = ("task", "source_channels", "crop")
+GIVEN = ("task", "source_channels", "crop")
+"""What every recipe's constructor takes besides its own options."""
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
 def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
     """The method's own options by name: the constructor's parameters but those that every recipe takes."""
     parameters = inspect.signature(recipe).parameters
-    return {name: p for name, p in parameters.items() if name not in _GIVEN}
+    return {name: p for name, p in parameters.items() if name not in GIVEN}
 
 
 def resolve_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from torch import Tensor
 from nirgan import __version__
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
-from nirgan.models.create import create_model, recipe_class
-from nirgan.models.options import check_options
+from nirgan.models.create import create_model
+from nirgan.models.options import GIVEN
 from nirgan.models.recipe import Recipe
 
 FORMAT = "nirgan-weights-1"
@@ -79,6 +79,13 @@ def read_weights(path: Path) -> tuple[WeightsInfo, dict[str, Tensor]]:
     return _read(path, with_tensors=True)
 
 
+def describe(model: str, recipe: Recipe, **more: Any) -> WeightsInfo:
+    """What a file says of a recipe's weights: how to build it again, and ``more`` fields."""
+    built = recipe.built_with
+    options = {name: value for name, value in built.items() if name not in GIVEN}
+    return WeightsInfo(model=model, **{name: built[name] for name in GIVEN}, options=options, **more)
+
+
 def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
     """Build the recipe that a weights file holds, in eval mode on the CPU.
 
@@ -87,7 +94,6 @@ def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
     """
     info, tensors = read_weights(path)
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in info.options.items()}
-    check_options(info.model, recipe_class(info.model), options)
     recipe = create_model(
         info.model,
         task=info.task,  # type: ignore[arg-type]  # create_model checks it

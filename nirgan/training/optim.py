@@ -27,9 +27,12 @@ def override(own: Optimiser, *overrides: OptimiserOverride) -> Optimiser:
     return settings
 
 
-def build_optimiser(parameters: Iterable[nn.Parameter], settings: Optimiser, *, fused: bool) -> torch.optim.Optimizer:
+def build_optimiser(
+    parameters: Iterable[nn.Parameter], settings: Optimiser, *, fused: bool, foreach: bool | None = None
+) -> torch.optim.Optimizer:
     """The optimiser that the settings describe; ``sgd`` takes its momentum from the first of ``betas``."""
-    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": fused or None}
+    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    common |= {"fused": fused or None, "foreach": foreach}
     if settings.name == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.betas[0], **common)
     build = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam

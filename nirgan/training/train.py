@@ -23,7 +23,7 @@ from nirgan.inference.device import place
 from nirgan.inference.find import find_weights
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
-from nirgan.models.weights import WeightsInfo, fill, read_info, read_weights
+from nirgan.models.weights import WeightsInfo, describe, fill, read_info, read_weights
 from nirgan.monitoring.log import RunLog
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
 from nirgan.training.batches import TrainingBatches
@@ -221,11 +221,9 @@ class _Assembly:
         return NormGap(recipe, crops, batch_size=self.config.batch_size, paired=paired)
 
     def _info(self, recipe: Recipe, data: Data, lookup: list[list[float]] | None) -> WeightsInfo:
-        given = ("task", "source_channels", "crop")
-        return WeightsInfo(
-            model=self.config.model,
-            **{name: recipe.built_with[name] for name in given},
-            options={name: value for name, value in recipe.built_with.items() if name not in given},
+        return describe(
+            self.config.model,
+            recipe,
             full_scale=declared_full_scale(data) if self.runtime.lead else None,
             band=data.band,
             lookup=lookup or (lookup_table(data) if self.runtime.lead else None),
