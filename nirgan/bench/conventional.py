@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nirgan.layers.norm import InstanceNorm2d
+from nirgan.layers.upsample import ResizeConv2d
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Stage, Term, Views
 from nirgan.training.optim import build_optimiser
 from nirgan.training.stage import train_mode
@@ -22,11 +26,11 @@ that papers come with."""
 class ConventionalStep:
     """Trains in float32, contiguous memory, eagerly, with optimisers that go through the weights one by one.
 
-    No moving average, no schedule, no gradient norm. It reads the recipe's contract alone: ``forward``,
-    ``phase_views``, ``terms``.
+    No moving average, no schedule, no gradient norm; layers as torch has them (``plain_layers``). It reads the recipe's
+    contract alone: ``forward``, ``phase_views``, ``terms``.
 
     Args:
-        recipe: A copy of its own, as built.
+        recipe: A copy of its own, as built; changed.
         stage: Of the recipe.
         settings: Of a phase's optimiser.
         device: Where to train.
@@ -41,7 +45,7 @@ class ConventionalStep:
         device: torch.device,
         habit: Habit,
     ) -> None:
-        self._recipe = recipe.to(device)
+        self._recipe = plain_layers(recipe.to(device))
         train_mode(recipe, stage)
         self._stage, self._device, self._once = stage, device, habit == "reference"
         self._parameters = {phase.name: trained_parameters(recipe, phase) for phase in stage.phases}
@@ -79,6 +83,26 @@ class ConventionalStep:
         total.backward(retain_graph=retain_graph)
         optimiser.step()
         return {name: value.detach() for name, value in values.items()}
+
+
+def plain_layers(recipe: Recipe) -> Recipe:
+    """Let nirgan's layers compute as the ones of torch that they equal; returns the recipe."""
+    for module in recipe.modules():
+        for kind, plain in _PLAIN.items():
+            if isinstance(module, kind):
+                module.forward = MethodType(plain, module)  # type: ignore[method-assign]
+    return recipe
+
+
+def _enlarged_then_convolved(layer: ResizeConv2d, input: Tensor) -> Tensor:
+    enlarged = F.interpolate(input, scale_factor=2, mode="nearest")
+    return F.conv2d(F.pad(enlarged, (1, 1, 1, 1), mode="reflect"), layer.weight, layer.bias)
+
+
+_PLAIN: dict[type[nn.Module], Callable[..., Tensor]] = {
+    InstanceNorm2d: nn.InstanceNorm2d.forward,
+    ResizeConv2d: _enlarged_then_convolved,
+}
 
 
 def plain_optimiser(parameters: Sequence[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:

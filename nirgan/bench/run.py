@@ -152,6 +152,8 @@ class _Bench:
         # Autocast may take the format that is slower here: what counts is what the machine could do.
         best = max(rates["32"], rates["bf16"] if self._config.precision != "32" else 0.0)
         result["share_of_matrix_rate"] = {name: rate / best for name, rate in result["gflop_per_s"].items()}
+        share = result["share_of_matrix_rate"]["nirgan"]
+        result["at_matrix_rate"] = {name: times["median"] / share for name, times in result["times_as_fast"].items()}
         return result
 
     def _operators(self) -> list[dict[str, Any]]:

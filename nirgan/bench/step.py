@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from nirgan.allocator import keep_freed_memory, return_freed_memory
 from nirgan.bench.conventional import ConventionalStep
 from nirgan.bench.turns import clocked, enough_times, rate, take_turns, times_as_fast
 from nirgan.config import RunConfig
@@ -85,7 +86,7 @@ def measure_step(config: RunConfig, data: Data, runtime: Runtime, rounds: int) -
         _check_finite(name, step())
     gflop = {name: count_gflop(step) for name, step in steppers.items()}  # warms up, too
     times = enough_times(clocked(steppers["nirgan"], wait=runtime.synchronise)())
-    sides = {name: clocked(step, times, runtime.synchronise) for name, step in steppers.items()}
+    sides = {name: clocked(step, times, runtime.synchronise, before=_memory(name)) for name, step in steppers.items()}
     seconds = take_turns(sides, rounds)
     for name, step in steppers.items():
         _check_finite(name, step.losses)
@@ -180,6 +181,11 @@ def check_same_work(config: RunConfig, data: Data, batches: Sequence[Mapping[str
 
 def _still(method: Method) -> Callable[[Any], Any]:
     return lambda phase: replace(method.optimiser(phase), lr=_FROZEN_RATE)
+
+
+def _memory(name: str) -> Callable[[], None]:
+    """How a side's process treats freed memory: the sides share one here."""
+    return keep_freed_memory if name == "nirgan" else return_freed_memory
 
 
 def _check_finite(name: str, losses: Losses) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nirgan.allocator import keep_freed_memory
+from nirgan.bench.conventional import plain_layers
 from nirgan.bench.translate import WAYS
 from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import pick_device
@@ -81,7 +83,11 @@ def translation(recipe: Recipe, info: WeightsInfo, way: str, device: torch.devic
 
 
 def conventional(recipe: Recipe) -> Translate:
-    """The plain way: pad to the network's stride, run it on the whole picture in float32, cut, compose."""
+    """The plain way: pad to the network's stride, run it on the whole picture in float32, cut, compose.
+
+    Its layers are those of torch (``plain_layers``).
+    """
+    plain_layers(recipe)
     conditions = resolve_conditions(recipe, None)
     device = next((p.device for p in recipe.parameters()), torch.device("cpu"))
 
@@ -100,6 +106,8 @@ def conventional(recipe: Recipe) -> Translate:
 def main(job: dict[str, Any]) -> None:
     """Answer until stdin ends."""
     torch.set_num_threads(job["threads"])
+    if WAYS[job["way"]] is not None:
+        keep_freed_memory()  # as the commands do
     device = pick_device(job["device"])
     recipe, info = load_recipe(Path(job["weights"]))
     translate = translation(recipe, info, job["way"], device)

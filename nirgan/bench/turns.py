@@ -25,16 +25,26 @@ def take_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]
     return seconds
 
 
-def clocked(work: Callable[[], object], times: int = 1, wait: Callable[[], None] = lambda: None) -> Side:
+def clocked(
+    work: Callable[[], object],
+    times: int = 1,
+    wait: Callable[[], None] = lambda: None,
+    *,
+    before: Callable[[], None] | None = None,
+) -> Side:
     """A side that does ``work`` several times in one measurement.
 
     Args:
         work: What is measured.
         times: How often in one measurement; the side returns the mean.
         wait: Waits for the device to finish.
+        before: Sets up what this side works with; once more the work is done then, before the clock starts.
     """
 
     def side() -> float:
+        if before is not None:
+            before()
+            work()
         wait()
         began = time.perf_counter()
         for _ in range(times):

@@ -18,6 +18,7 @@ import typer
 
 import nirgan
 import nirgan.cli as package
+from nirgan.allocator import keep_freed_memory
 from nirgan.cli.output import say
 from nirgan.errors import NirganError
 
@@ -67,6 +68,7 @@ def main() -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version otherwise
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be shown is no reason to stop
+    keep_freed_memory()
     _add_commands()
     try:
         code = app(standalone_mode=False, prog_name="nirgan")

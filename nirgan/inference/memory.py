@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from nirgan.inference.padding import round_up
@@ -68,7 +68,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-class _LiveBytes(TorchDispatchMode):
+class _LiveBytes(TorchFunctionMode):
     """Counts the storages that operators fill from a picture and that are still held."""
 
     def __init__(self, picture: Tensor) -> None:
@@ -76,7 +76,7 @@ class _LiveBytes(TorchDispatchMode):
         self.peak = 0
         self._held = {id(picture.untyped_storage()): 0}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if any(id(storage) in self._held for storage in _storages((args, kwargs))):
             for storage in _storages(result):  # views and in-place results share the storage of what they were given

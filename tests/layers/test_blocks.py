@@ -7,16 +7,49 @@ import torch
 from torch import nn
 
 from nirgan.layers.init import init_normal
-from nirgan.layers.norm import make_norm
+from nirgan.layers.norm import InstanceNorm2d, make_norm
 from nirgan.layers.residual import ResidualBlock
 from nirgan.layers.upsample import upsampling_conv
 
 
 def test_instance_norm_is_plain() -> None:
     norm = make_norm("instance", 4)
-    assert type(norm) is nn.InstanceNorm2d
+    assert isinstance(norm, nn.InstanceNorm2d)
     assert not norm.affine
     assert not norm.track_running_stats
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_has_the_right_gradient_in_every_layout(
+    batch: int, affine: bool, memory_format: torch.memory_format
+) -> None:
+    own, plain = InstanceNorm2d(5, affine=affine), nn.InstanceNorm2d(5, affine=affine).double()
+    x = (3 * torch.randn(batch, 5, 9, 7) + 2).to(memory_format=memory_format).requires_grad_()
+    gradient = torch.randn(batch, 5, 9, 7).to(memory_format=torch.channels_last)
+    exact = x.detach().double().contiguous().requires_grad_()
+    out, expected = own(x), plain(exact)
+    out.backward(gradient)
+    expected.backward(gradient.double().contiguous())
+    assert out.is_contiguous(memory_format=memory_format)
+    for mine, true in zip(
+        (out, x.grad, *(p.grad for p in own.parameters())),
+        (expected, exact.grad, *(p.grad for p in plain.parameters())),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine.double(), true, atol=2e-5, rtol=1e-5)
+
+
+def test_instance_norm_is_accurate_on_large_pictures() -> None:
+    x = (torch.randn(1, 2, 700, 600) + 10).to(memory_format=torch.channels_last)
+    expected = nn.InstanceNorm2d(2)(x.double().contiguous())
+    torch.testing.assert_close(InstanceNorm2d(2)(x).double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_instance_norm_of_one_value_is_refused_as_by_torch() -> None:
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
+        InstanceNorm2d(2)(torch.randn(2, 2, 1, 1).to(memory_format=torch.channels_last))
 
 
 @pytest.mark.parametrize(
