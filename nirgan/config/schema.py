@@ -26,7 +26,7 @@ class OptimiserOverride(Section):
     beta1: Annotated[float, Field(ge=0, lt=1)] | None = None
     beta2: Annotated[float, Field(ge=0, lt=1)] | None = None
     weight_decay: Annotated[float, Field(ge=0)] | None = None
-    schedule: Literal["constant", "linear", "cosine"] | None = None
+    schedule: Literal["constant", "linear", "cosine", "steps"] | None = None
     hold: Annotated[float, Field(ge=0, le=1)] | None = None
     warmup_steps: Annotated[int, Field(ge=0)] | None = None
 

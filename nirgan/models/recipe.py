@@ -53,16 +53,21 @@ class Schedule:
     """Learning-rate factor by progress through the stage, so that it does not depend on how a run is counted.
 
     Attributes:
-        name: ``constant``, ``linear`` (to ``final`` after ``hold``) or ``cosine`` (the same, half a cosine).
+        name: ``constant``, ``linear`` (to ``final`` after ``hold``), ``cosine`` (the same, half a cosine) or ``steps``
+            (multiplied by ``factor`` at the end of each of ``parts`` equal parts of what comes after ``hold``).
         hold: Share of the stage at the full rate before decay begins.
-        final: Factor at the end.
+        final: Factor at the end, of ``linear`` and ``cosine``.
         warmup_steps: Steps over which the rate rises linearly from zero.
+        factor: Of ``steps``.
+        parts: Of ``steps``.
     """
 
-    name: Literal["constant", "linear", "cosine"] = "constant"
+    name: Literal["constant", "linear", "cosine", "steps"] = "constant"
     hold: float = 0.0
     final: float = 0.0
     warmup_steps: int = 0
+    factor: float = 0.5
+    parts: int = 10
 
 
 @dataclass(frozen=True)

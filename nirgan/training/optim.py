@@ -14,6 +14,10 @@ from nirgan.config.schema import OptimiserOverride
 from nirgan.models.recipe import Optimiser, Schedule
 
 
+_ROUNDING = 1e-9
+"""So that the step at which a part ends is not missed by a division's last bit."""
+
+
 def override(own: Optimiser, *overrides: OptimiserOverride) -> Optimiser:
     """A phase's own settings with the run's put over them, later ones winning."""
     settings = own
@@ -51,6 +55,8 @@ def rate_factor(schedule: Schedule, progress: float, step: int) -> float:
     if schedule.name == "constant" or progress <= schedule.hold:
         return warmup
     decayed = (progress - schedule.hold) / (1 - schedule.hold)  # 0 where decay begins, 1 at the end
+    if schedule.name == "steps":
+        return warmup * schedule.factor ** min(math.floor(decayed * schedule.parts + _ROUNDING), schedule.parts - 1)
     if schedule.name == "cosine":
         decayed = (1 - math.cos(math.pi * decayed)) / 2
     return warmup * (1 + (schedule.final - 1) * decayed)
