@@ -43,15 +43,20 @@ class ResizeConv2d(nn.Conv2d):
         return F.conv_transpose2d(bordered, kernel, self.bias, stride=2, padding=3)
 
 
-def upsampling_conv(kind: Upsample, in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
+def upsampling_conv(
+    kind: Upsample, in_channels: int, out_channels: int, *, bias: bool, kernel: Literal[3, 4] = 4
+) -> nn.Module:
     """(B, in, H, W) to (B, out, 2H, 2W).
 
     Args:
-        kind: ``transpose``: transposed convolution 4/2/1, as in pix2pix; ``resize``: enlarged, then convolved.
+        kind: ``transpose``: transposed convolution with stride 2; ``resize``: enlarged, then convolved.
         in_channels: Of the input.
         out_channels: Of the output.
         bias: Whether the convolution has one.
+        kernel: Side of the transposed convolution's: 4 (pix2pix) or 3 (CycleGAN); ``resize`` always takes 3.
     """
     if kind == "transpose":
-        return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
+        return nn.ConvTranspose2d(
+            in_channels, out_channels, kernel, stride=2, padding=1, output_padding=4 - kernel, bias=bias
+        )
     return ResizeConv2d(in_channels, out_channels, bias=bias)

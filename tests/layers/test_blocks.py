@@ -85,8 +85,11 @@ def test_dropout_of_a_residual_block_is_off_in_eval_mode() -> None:
 
 
 @pytest.mark.parametrize("kind", ["transpose", "resize"])
-def test_upsampling_doubles_the_sides(kind: str) -> None:
-    assert upsampling_conv(kind, 3, 5, bias=False)(torch.randn(2, 3, 4, 6)).shape == (2, 5, 8, 12)
+@pytest.mark.parametrize("kernel", [3, 4])
+def test_upsampling_doubles_the_sides(kind: str, kernel: int) -> None:
+    conv = upsampling_conv(kind, 3, 5, bias=False, kernel=kernel)
+    assert conv(torch.randn(2, 3, 4, 6)).shape == (2, 5, 8, 12)
+    assert conv.kernel_size == ((kernel, kernel) if kind == "transpose" else (3, 3))
 
 
 def test_resize_convolution_is_what_its_name_says() -> None:
