@@ -13,8 +13,8 @@ from nirgan.errors import NirganError
 from nirgan.inference.memory import budget_bytes, bytes_per_pixel, is_out_of_memory
 from nirgan.inference.padding import reflect_to, round_up
 from nirgan.inference.statistics import global_layers, picture_norms, predict_tiles_alike
-from nirgan.inference.tiling import plan_tiles, resize_to
-from nirgan.models.recipe import Recipe
+from nirgan.inference.tiling import Span, plan_tiles, resize_to
+from nirgan.models.recipe import ORIGIN, Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,11 @@ def _predict(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], sid
     tiles = plan_tiles(*enough, side=side, stride=recipe.stride, halo=recipe.halo)
     padded = reflect_to(picture, *tiles.size)
 
-    def predict(tile: Tensor, *_: Any) -> Tensor:
-        return recipe.predict(tile, conditions).float()
+    def predict(tile: Tensor, row: Span, column: Span) -> Tensor:
+        return recipe.predict(tile, {**conditions, ORIGIN: (row.start, column.start)}).float()
 
     if len(tiles) == 1:
-        raw = predict(padded)
+        raw = predict(padded, *next(iter(tiles)))
     else:
         if reason := untileable(recipe):
             logger.warning("%s, so tiles differ in colour; --tile 0 avoids that", reason)

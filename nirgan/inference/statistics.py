@@ -24,6 +24,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from nirgan.inference.tiling import Span, Tiles, predict_tiles
 
 Norm = nn.GroupNorm | _InstanceNorm
+Predict = Callable[[Tensor, Span, Span], Tensor]
 
 
 class _Reached(Exception):  # noqa: N818  # no error: the tile has run as far as this pass needs
@@ -42,15 +43,15 @@ class _PictureStatistics:
         self._window: tuple[Span, Span] | None = None
         self._call = 0
 
-    def run(self, predict: Callable[[Tensor], Tensor], tile: Tensor, row: Span, column: Span) -> Tensor:
+    def run(self, predict: Predict, tile: Tensor, row: Span, column: Span) -> Tensor:
         """Run ``predict`` on one tile; stops with ``_Reached`` where a norm has no statistics yet."""
         self._window, self._call = (row, column), 0
-        return predict(tile)
+        return predict(tile, row, column)
 
-    def count(self, predict: Callable[[Tensor], Tensor], tile: Tensor) -> None:
+    def count(self, predict: Predict, tile: Tensor, row: Span, column: Span) -> None:
         """Count the norms' calls, with each tile's own statistics."""
         self._window, self._call = None, 0
-        predict(tile)
+        predict(tile, row, column)
         self.total = self._call
 
     def finish_pass(self) -> None:
@@ -77,15 +78,13 @@ class _PictureStatistics:
         return _apply(norm, features, mean, (variance + norm.eps).rsqrt())
 
 
-def predict_tiles_alike(
-    predict: Callable[[Tensor], Tensor], networks: Iterable[nn.Module], padded: Tensor, tiles: Tiles
-) -> Tensor:
+def predict_tiles_alike(predict: Predict, networks: Iterable[nn.Module], padded: Tensor, tiles: Tiles) -> Tensor:
     """``predict_tiles``, with the norms of ``networks`` seeing the whole picture's statistics in every tile."""
     with _fixed_statistics(networks) as statistics:
         if not statistics.norms:
-            return predict_tiles(lambda tile, *_: predict(tile), padded, tiles)
+            return predict_tiles(predict, padded, tiles)
         row, column = next(iter(tiles))
-        statistics.count(predict, padded[..., row.start : row.stop, column.start : column.stop])
+        statistics.count(predict, padded[..., row.start : row.stop, column.start : column.stop], row, column)
 
         def run(tile: Tensor, row: Span, column: Span) -> Tensor:
             return statistics.run(predict, tile, row, column)

@@ -21,6 +21,12 @@ from nirgan.errors import NirganError, nearest
 Views = dict[str, Any]
 """What the phases of one step share, by name: tensors, or lists of tensors (one per scale of a discriminator)."""
 
+ORIGIN = "origin"
+"""Condition that the translator adds by itself: row and column of the source at which what ``predict`` gets begins.
+
+Not (0, 0) for tiles, so that what depends on the place (noise, hints, boxes) fits together; without it, (0, 0).
+"""
+
 
 @dataclass(frozen=True)
 class At:
@@ -246,7 +252,10 @@ class Recipe(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Map a padded (and perhaps tiled) source (B,C,H,W) in [0, 1] to the method's raw output (B,K,H,W)."""
+        """Map a padded (and perhaps tiled) source (B,C,H,W) in [0, 1] to the method's raw output (B,K,H,W).
+
+        ``conditions`` are the declared ones by name, and under ``ORIGIN`` the place of a tile.
+        """
 
     @abstractmethod
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def test_a_norm_that_is_called_twice_has_statistics_for_each_call() -> None:
 
     net, source = Twice(), torch.rand(1, 1, 64, 96) * torch.linspace(0, 1, 96)
     tiles = plan_tiles(64, 96, side=32, stride=1, halo=0)
-    assert torch.allclose(predict_tiles_alike(net, [net], source, tiles), net(source), atol=1e-5)
+    assert torch.allclose(predict_tiles_alike(lambda tile, *_: net(tile), [net], source, tiles), net(source), atol=1e-5)
 
 
 def test_norms_are_put_back_whatever_happens(gradient: torch.Tensor) -> None:
@@ -70,7 +70,7 @@ def test_norms_are_put_back_whatever_happens(gradient: torch.Tensor) -> None:
     translate_source(recipe, gradient, tile=64)
     tiles = plan_tiles(64, 96, side=32, stride=4, halo=0)
     with pytest.raises(ZeroDivisionError):
-        predict_tiles_alike(lambda tile: tile / (1 // 0), [recipe], torch.rand(1, 1, 64, 96), tiles)
+        predict_tiles_alike(lambda tile, *_: tile / (1 // 0), [recipe], torch.rand(1, 1, 64, 96), tiles)
     assert all("forward" not in norm.__dict__ for norm in picture_norms(recipe))
     assert torch.equal(translate_source(recipe, gradient, tile=0), before)
 

@@ -10,6 +10,7 @@ from nirgan.errors import NirganError
 from nirgan.inference.predict import parse_tile
 from nirgan.inference.run import translate_source
 from nirgan.inference.tiling import plan_tiles, predict_tiles
+from nirgan.models.recipe import ORIGIN
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,6 +79,26 @@ def test_a_recipe_with_its_own_tile_size_gets_tiles_of_that_size() -> None:
     recipe.predict = lambda source, conditions: seen.append(tuple(source.shape[-2:])) or predict(source, conditions)  # type: ignore
     translate_source(recipe, torch.rand(1, 70, 130))
     assert set(seen) == {(64, 64)}
+
+
+def test_a_tile_is_told_where_it_begins() -> None:
+    recipe = build("toy-batch")
+    seen = []
+
+    def predict(source: torch.Tensor, conditions: dict) -> torch.Tensor:
+        row, column = conditions[ORIGIN]
+        seen.append((row, column))
+        rows, columns = (
+            start + torch.arange(size) for start, size in zip((row, column), source.shape[-2:], strict=True)
+        )
+        return (1000.0 * rows[:, None] + columns).expand(1, 3, -1, -1)
+
+    recipe.predict, recipe.compose = predict, lambda source, raw: raw  # type: ignore[method-assign]
+    source = torch.rand(1, 150, 203)
+    whole, tiled = (translate_source(recipe, source, tile=tile) for tile in (0, 64))
+    assert seen[0] == (0, 0)
+    assert len(set(seen)) > 4
+    assert torch.equal(whole, tiled)
 
 
 @pytest.mark.parametrize("tile", [0, 16, 24])
