@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +43,7 @@ class UNet(nn.Module):
             of the source, whose detail goes on so; from half the resolution, where the finest skip is,
             ``resize`` cannot draw single pixels.
         start: Of ``affine``: gain of the source in the output before training.
+        beside: Channels that ``forward``'s ``join`` puts beside what each convolution block gets.
 
     Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of ``stride``, and at
     least twice that with residual blocks or an instance norm at the bottom.
@@ -64,6 +65,7 @@ class UNet(nn.Module):
         upsample: Upsample = "transpose",
         head: Head = "direct",
         start: float = 1.0,
+        beside: int = 0,
     ) -> None:
         super().__init__()
         self.stride = 2 ** len(channels)
@@ -74,34 +76,34 @@ class UNet(nn.Module):
         for level, (before, after) in enumerate(zip((in_channels, *channels[:-1]), channels, strict=True), 1):
             normed = level > 1 and (level < len(channels) or innermost_norm)
             bias = bias_before(norm) or (not normed and bias_without_norm)
-            down = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+            down = nn.Conv2d(before + beside, after, 4, stride=2, padding=1, bias=bias)
             self.encoder.append(nn.Sequential(down, make_norm(norm if normed else "none", after)))
         self.bottom = nn.Sequential(*(ResidualBlock(channels[-1], norm=norm) for _ in range(residual_blocks)))
         self.decoder = nn.ModuleList()
         inside = channels[-1]
         for block, after in enumerate(reversed(channels[:-1]), 1):
-            up = upsampling_conv(upsample, inside, after, bias=bias_before(norm))
+            up = upsampling_conv(upsample, inside + beside, after, bias=bias_before(norm))
             dropout = [nn.Dropout(0.5)] if block in dropout_blocks else []
             self.decoder.append(nn.Sequential(up, make_norm(norm, after), *dropout))
             inside = 2 * after if skips else after
         drawn = out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
-        self.out = upsampling_conv(upsample, inside, drawn, bias=True)
+        self.out = upsampling_conv(upsample, inside + beside, drawn, bias=True)
 
-    def forward(self, source: Tensor) -> Tensor:
-        """Translate (B, in_channels, H, W) in [-1, 1]."""
+    def forward(self, source: Tensor, join: Callable[[Tensor], Tensor] = lambda features: features) -> Tensor:
+        """Translate (B, in_channels, H, W) in [-1, 1]; ``join`` puts ``beside`` channels to features of any size."""
         features: list[Tensor] = []
         x = source
         for block in self.encoder:
-            x = F.leaky_relu(block(x), SLOPE)
+            x = F.leaky_relu(block(join(x)), SLOPE)
             features.append(x)
         if self._rectified_skips:  # ReLU after leaky ReLU is ReLU
             features = [F.relu(feature) for feature in features]
         x = self.bottom(features.pop())
         for block in self.decoder:
             # Dropout before ReLU, as in the codes, is the same as after it.
-            x, skip = F.relu(block(x)), features.pop()
+            x, skip = F.relu(block(join(x))), features.pop()
             x = torch.cat([x, skip], dim=1) if self._skips else x
-        x = self.out(x)
+        x = self.out(join(x))
         return torch.tanh(x if self._start is None else local_affine(x, source, start=self._start))
 
     @property
