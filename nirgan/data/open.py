@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nirgan.data.index import Data, Problem, Record, first_of
@@ -55,24 +55,16 @@ def open_data(
         NirganError: for folders that are missing, empty or in no known layout, partners that are missing, a split file
             that does not fit, or a first source that does not convert, as for want of a band.
     """
-    records: list[Record] = []
-    layouts: list[str] = []
-    problems: list[Problem] = []
-    made: list[str] = []
+    wanted = Pairing(pairing) if pairing else None
+    parts: list[_Part] = []
     for spec in specs or [BUILT_IN]:
-        found, folder = read_spec(spec, taken={record.set for record in records})
-        found.records = _arrange(found.records, task, Pairing(pairing) if pairing else None, spec)
-        csv = folder / "split.csv" if folder else None
-        if csv and csv.is_file() and split_file is None:
-            found.records, more = apply_split(found.records, read_split(csv), csv)
-            found.problems += more
-        elif split_file is None and make_split:
-            found.records, words = complete_split(found.records, val_share, test_share, seed)
-            if words:
-                made.append(f"{folder or BUILT_IN}: {words}" + ("; a split.csv in it would be used" if folder else ""))
-        records += found.records
-        problems += found.problems
-        layouts.append(f"{folder or BUILT_IN}: {found.words}")
+        part = _read_part(spec, task, wanted, taken={record.set for part in parts for record in part.records})
+        if split_file is None:
+            _split_part(part, val_share, test_share, seed, make=make_split)
+        parts.append(part)
+    records = [record for part in parts for record in part.records]
+    problems = [problem for part in parts for problem in part.problems]
+    layouts = [part.words for part in parts]
     if split_file is not None:
         records, more = apply_split(records, read_split(split_file), split_file)
         problems += more
@@ -84,7 +76,7 @@ def open_data(
         all_records=sorted(records, key=lambda record: record.key),
         layouts=layouts,
         problems=problems,
-        warn_if_split_made="; ".join(made),
+        warn_if_split_made="; ".join(part.made for part in parts if part.made),
         band=band,
         full_scale=full_scale,
         weights_full_scale=weights_full_scale,
@@ -94,6 +86,43 @@ def open_data(
     if count_channels:
         data.source_channels = _channels(data)
     return data
+
+
+@dataclass
+class _Part:
+    """What one ``--data`` names.
+
+    Attributes:
+        folder: None for the built-in scenes.
+        records: Fit for the task.
+        problems: As in ``Data``.
+        words: Folder and layout, for people.
+        made: How its split was made, in words; empty if none was.
+    """
+
+    folder: Path | None
+    records: list[Record]
+    problems: list[Problem]
+    words: str
+    made: str = ""
+
+
+def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) -> _Part:
+    found, folder = read_spec(spec, taken)
+    records = _arrange(found.records, task, pairing, spec)
+    return _Part(folder, records, found.problems, f"{folder or BUILT_IN}: {found.words}")
+
+
+def _split_part(part: _Part, val_share: float, test_share: float, seed: int, *, make: bool) -> None:
+    """Split a part by the ``split.csv`` beside it; else as its folders do, completed if ``make``."""
+    csv = part.folder / "split.csv" if part.folder else None
+    if csv and csv.is_file():
+        part.records, more = apply_split(part.records, read_split(csv), csv)
+        part.problems = part.problems + more
+    elif make:
+        part.records, words = complete_split(part.records, val_share, test_share, seed)
+        advice = "; a split.csv in it would be used" if part.folder else ""
+        part.made = f"{part.folder or BUILT_IN}: {words}{advice}" if words else ""
 
 
 def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | None]:
