@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from nirgan.config import check, read_yaml
+from nirgan.config import RunConfig, check, read_yaml
 from nirgan.data.files import MAX_PIXELS
 from nirgan.data.index import Data, first_of
 from nirgan.data.open import open_data
@@ -71,18 +71,12 @@ def choose_data(
     run = run_of(weights)
     config = check(read_yaml(run / "config.yaml"), str(run / "config.yaml")) if run else None
     band = info.band if band is None else band
-    name = "-".join(real_place(spec).name for spec in specs)
     if run and config and may_be_own(specs, config):
         data, notes = open_own(
             run, config, info.task, pairing=pairing, band=band, full_scale=full_scale, max_pixels=max_pixels
         )
-        named = named_part(data, specs, config)
-        if len(named) == len(data.all_records):
-            return Choice(data, split, own=True, name=run.name, folder=split, notes=notes)
-        if named:
-            data.all_records = named
-            notes.append(f"{name} is a part of what {run} was trained on, and split as the run split it")
-            return Choice(data, split, own=True, name=name, folder=f"{name}-{split}", notes=notes)
+        if choice := _own(run, config, data, notes, specs, split):
+            return choice
     if not specs:
         raise NirganError(f"{weights} belongs to no run whose pictures could be scored: say which with --data")
     data = open_data(
@@ -95,9 +89,31 @@ def choose_data(
         make_split=False,
         max_pixels=max_pixels or MAX_PIXELS,
     )
-    notes = _take_unsplit(data, split)
+    return _other(data, specs, split)
+
+
+def _own(run: Path, config: RunConfig, data: Data, notes: list[str], specs: Sequence[str], split: str) -> Choice | None:
+    """All of a run's data, or the part of it that ``specs`` name; None where they name other data."""
+    named = named_part(data, specs, config)
+    if len(named) == len(data.all_records):
+        return Choice(data, split, own=True, name=run.name, folder=split, notes=notes)
+    if not named:
+        return None
+    data.all_records = named
+    name = _name(specs)
+    notes = [*notes, f"{name} is a part of what {run} was trained on, and split as the run split it"]
+    return Choice(data, split, own=True, name=name, folder=f"{name}-{split}", notes=notes)
+
+
+def _other(data: Data, specs: Sequence[str], split: str) -> Choice:
+    """Data that the weights were not trained on, by its own split."""
+    notes, name = _take_unsplit(data, split), _name(specs)
     split = "all" if notes else split
     return Choice(data, split, own=False, name=name, folder=f"{name}-{split}", notes=notes)
+
+
+def _name(specs: Sequence[str]) -> str:
+    return "-".join(real_place(spec).name for spec in specs)
 
 
 def _take_unsplit(data: Data, split: str) -> list[str]:
