@@ -20,15 +20,15 @@ from nirgan.data.places import anchored
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
-from nirgan.inference.find import find_weights
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
-from nirgan.models.weights import WeightsInfo, describe, fill, read_info, read_weights
+from nirgan.models.weights import WeightsInfo, describe
 from nirgan.monitoring.log import RunLog
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
 from nirgan.training.batches import TrainingBatches
 from nirgan.training.checkpoint import Checkpoints, read_state
 from nirgan.training.checks import check_data, check_phases, declared_full_scale
+from nirgan.training.init_from import check_source, take_over
 from nirgan.training.limits import Horizon, Limits
 from nirgan.training.optim import override
 from nirgan.training.output import Best, Output
@@ -326,43 +326,6 @@ def newest_state(checkpoints: Checkpoints) -> dict[str, Any] | None:
     """Training state of the newest complete checkpoint."""
     last = checkpoints.settle()
     return None if last is None else read_state(last)
-
-
-def check_source(config: RunConfig) -> Path:
-    """The weights that ``init_from`` names.
-
-    Raises:
-        NirganError: if there are none, or they are another model's.
-    """
-    path = find_weights(config.init_from)
-    info = read_info(path)
-    if info.model != config.model:
-        raise NirganError(
-            f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
-        )
-    return path
-
-
-def take_over(recipe: Recipe, config: RunConfig) -> None:
-    """Start from the weights that ``init_from`` names.
-
-    Raises:
-        NirganError: if there are none, or they do not fit; options that differ are named.
-    """
-    path = check_source(config)
-    info, tensors = read_weights(path)
-    try:
-        fill(recipe, tensors, path)
-    except NirganError as error:
-        had = {**info.options, "source_channels": info.source_channels}
-        other = [
-            f"{name}={value}"
-            for name, value in had.items()
-            if recipe.built_with.get(name, value) != value or name not in recipe.built_with
-        ]
-        hint = f"; they were trained with {', '.join(other)}: give the same --preset or --set options" if other else ""
-        raise NirganError(f"{error}{hint}") from None
-    logger.info("starts from %s (%s, step %d)", path, info.model, info.step)
 
 
 def method_of(config: RunConfig) -> Method:

@@ -24,7 +24,7 @@ from nirgan.models.weights import load_recipe, read_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.registry import MODELS
 from nirgan.training import TrainResult, train
-from nirgan.training.train import take_over
+from nirgan.training.init_from import take_over
 
 
 class Note(Silent):
