@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,26 @@ from torch import nn
 
 from nirgan.config import RunConfig
 from nirgan.data.index import Data
-from nirgan.data.lookup import lookup_table
 from nirgan.data.open import open_data
 from nirgan.data.places import anchored
-from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
-from nirgan.models.weights import WeightsInfo, describe
-from nirgan.monitoring.log import RunLog
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
 from nirgan.training.batches import TrainingBatches
+from nirgan.training.build_output import build_output
 from nirgan.training.checkpoint import Checkpoints, read_state
-from nirgan.training.checks import check_data, check_phases, declared_full_scale
+from nirgan.training.checks import check_data, check_phases
 from nirgan.training.init_from import check_source, take_over
 from nirgan.training.limits import Horizon, Limits
 from nirgan.training.optim import override
-from nirgan.training.output import Best, Output
+from nirgan.training.output import Output
 from nirgan.training.run import CONFIG, RunFolder, folder_to_resume, new_folder, resumed_config
 from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method
 from nirgan.training.state import load_recipe_state, shown
 from nirgan.training.trainer import Cadence, Trainer
-from nirgan.training.trouble import NormGap, has_batch_norm
-from nirgan.training.validate import SampleGrids, Validator, evenly_spread
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +150,16 @@ class _Assembly:
         if self.config.sync_batch_norm:
             nn.SyncBatchNorm.convert_sync_batchnorm(recipe.networks)
         place(recipe, runtime.device)
-        output = self._output(recipe, data, batches, checkpoints, state)
+        output = build_output(
+            self.config,
+            recipe,
+            data,
+            batches,
+            runtime,
+            run=None if self.run is None else self.run.path,
+            checkpoints=checkpoints,
+            before={} if state is None else state["output"],
+        )
         if batches is not None:
             result = self._train_stages(recipe, batches, output, state, progress)
         else:
@@ -182,52 +185,6 @@ class _Assembly:
         run.write_config(self.config)
         run.write_environment()
         data.write_split(run.path / "split.csv")
-
-    def _output(
-        self,
-        recipe: Recipe,
-        data: Data,
-        batches: TrainingBatches | None,
-        checkpoints: Checkpoints | None,
-        state: Mapping[str, Any] | None,
-    ) -> Output:
-        config = self.config
-        before = {} if state is None else state["output"]
-        scored = evenly_spread(data.pairs("val"), config.validation.images) if config.validation.every_steps else []
-        if not scored and config.validation.every_steps:
-            logger.info("no validation: the split has no pairs for it, so the best checkpoint is the last")
-        if scored and data.pairing != Pairing.REGISTERED:
-            logger.info("scores compare pixels, and these pairs are not registered: trust their trend alone")
-        shown_records = {
-            split: evenly_spread(data.pairs(split) or data.sources(split), config.logging.samples)
-            for split in ("val", "train")
-        }
-        return Output(
-            self._info(recipe, data, before.get("lookup")),
-            checkpoints=checkpoints,
-            log=None if self.run is None else RunLog(self.run.path, before.get("log")),
-            judge=Validator(recipe, data, scored, self.runtime) if scored else None,
-            previews=SampleGrids(recipe, data, shown_records) if config.logging.samples_every_steps else None,
-            norm_gap=None if batches is None else self._norm_gap(recipe, data, batches),
-            best=Best(config.validation.metric, config.validation.patience),
-        )
-
-    def _norm_gap(self, recipe: Recipe, data: Data, batches: TrainingBatches) -> NormGap | None:
-        side = recipe.working_size or self.config.crop
-        if not has_batch_norm(recipe) or side % recipe.stride:  # `predict` takes whole strides
-            return None
-        paired = data.pairing == Pairing.REGISTERED
-        crops = partial(batches.first_crops, view="image" if paired else "unpaired")
-        return NormGap(recipe, crops, batch_size=self.config.batch_size, paired=paired)
-
-    def _info(self, recipe: Recipe, data: Data, lookup: list[list[float]] | None) -> WeightsInfo:
-        return describe(
-            self.config.model,
-            recipe,
-            full_scale=declared_full_scale(data) if self.runtime.lead else None,
-            band=data.band,
-            lookup=lookup or (lookup_table(data) if self.runtime.lead else None),
-        )
 
     def _train_stages(
         self,

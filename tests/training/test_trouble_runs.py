@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from nirgan.data.files import write_picture
 from nirgan.models.recipe import At, Views
 from nirgan.monitoring.progress import Silent
 from nirgan.registry import MODELS
-from nirgan.training import TrainResult, train
+from nirgan.training import TrainResult, build_output, train
 from nirgan.training.stage import Method, StageRun
 from nirgan.training.trouble import NormGap, has_batch_norm, norm_gap, watch
 
@@ -243,7 +242,7 @@ def test_to_look_for_trouble_changes_no_bit(pairs: Path, tmp_path: Path, monkeyp
     run(pairs, tmp_path / "with", **OFTEN)
     assert len(measured) == 5
     assert len({gap.running for gap in measured}) == 5  # of weights that change
-    monkeypatch.setattr(sys.modules[train.__module__], "has_batch_norm", lambda recipe: False)
+    monkeypatch.setattr(build_output, "has_batch_norm", lambda recipe: False)
     run(pairs, tmp_path / "without", **OFTEN)
     assert len(measured) == 5
     states = [state_of(tmp_path / name) for name in ("with", "without")]
