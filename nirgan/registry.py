@@ -1,4 +1,4 @@
-"""Parts by name: generators, discriminators, losses, models and datasets.
+"""Parts by name: generators, discriminators, losses, models and folder layouts.
 
 Built-ins register themselves when their module is imported; the modules are found by walking the registry's package,
 so a new file is enough. Another installed package adds a part through an entry point of a group like ``nirgan.models``
@@ -124,4 +124,4 @@ GENERATORS = Registry("generator", "nirgan.generators")
 DISCRIMINATORS = Registry("discriminator", "nirgan.discriminators")
 LOSSES = Registry("loss", "nirgan.losses")
 MODELS = Registry("model", "nirgan.models")
-DATASETS = Registry("dataset", "nirgan.data.layouts")
+LAYOUTS = Registry("layout", "nirgan.data.layouts")

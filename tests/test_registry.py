@@ -10,7 +10,7 @@ import pytest
 
 import nirgan.registry
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS, DISCRIMINATORS, GENERATORS, LOSSES, MODELS, Registry
+from nirgan.registry import DISCRIMINATORS, GENERATORS, LAYOUTS, LOSSES, MODELS, Registry
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_built_ins_are_found_by_walking() -> None:
     assert "unet" in GENERATORS.names()
     assert {"patch", "fpn"} <= set(DISCRIMINATORS.names())
     assert "l1" in LOSSES.names()
-    assert "nir-rgb" in DATASETS.names()
+    assert "nir-rgb" in LAYOUTS.names()
 
 
 def test_groups_are_plurals() -> None:
-    groups = [registry.group for registry in (GENERATORS, DISCRIMINATORS, LOSSES, MODELS, DATASETS)]
-    assert groups == ["nirgan.generators", "nirgan.discriminators", "nirgan.losses", "nirgan.models", "nirgan.datasets"]
+    groups = [registry.group for registry in (GENERATORS, DISCRIMINATORS, LOSSES, MODELS, LAYOUTS)]
+    assert groups == ["nirgan.generators", "nirgan.discriminators", "nirgan.losses", "nirgan.models", "nirgan.layouts"]

@@ -24,10 +24,10 @@ Seed = Annotated[int, typer.Option(min=0)]
 def list_(json: Json = False) -> None:
     """List the dataset cards and the folder layouts."""
     from nirgan.data.cards import list_cards, read_card
-    from nirgan.registry import DATASETS
+    from nirgan.registry import LAYOUTS
 
     cards = [read_card(name) for name in list_cards()]
-    layouts = {name: _summary(name) for name in DATASETS.names()}
+    layouts = {name: _summary(name) for name in LAYOUTS.names()}
     if json:
         emit_json({"datasets": [card.model_dump(mode="json") for card in cards], "layouts": layouts})
         return
@@ -160,9 +160,9 @@ def _open(specs: list[str], task: str, pairing: str | None, seed: int, **options
 
 
 def _summary(name: str) -> str:
-    from nirgan.registry import DATASETS
+    from nirgan.registry import LAYOUTS
 
-    entry = DATASETS.loaded(name)
+    entry = LAYOUTS.loaded(name)
     if entry is None:  # nobody runs a plug-in's code to list it
-        return f"plug-in {DATASETS.plugins()[name].value}"
+        return f"plug-in {LAYOUTS.plugins()[name].value}"
     return str(getattr(entry.build, "summary", ""))

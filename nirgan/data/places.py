@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 BUILT_IN = "synthetic"
 
@@ -37,7 +37,7 @@ def locate(spec: str) -> Place:
     if spec == BUILT_IN:
         return Place(None)
     layout, colon, rest = spec.partition(":")
-    if colon and layout in DATASETS.names():
+    if colon and layout in LAYOUTS.names():
         folder = expanded(rest)
         if not folder.is_dir():
             raise NirganError(f"--data {spec}: there is no folder {folder}")
@@ -56,7 +56,7 @@ def locate(spec: str) -> Place:
 def anchored(spec: str) -> str:
     """What a ``--data`` names, for any working folder: paths made absolute, names of cards as they are."""
     layout, colon, rest = spec.partition(":")
-    if colon and layout in DATASETS.names():
+    if colon and layout in LAYOUTS.names():
         return f"{layout}:{_absolute(expanded(rest))}"
     folder = expanded(spec)
     return _absolute(folder) if spec != BUILT_IN and folder.is_dir() else spec

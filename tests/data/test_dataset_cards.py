@@ -9,14 +9,14 @@ import pytest
 from nirgan.data import Pairing, cards, open_data
 from nirgan.data.inspect import inspect
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
 @pytest.mark.parametrize("name", cards.list_cards())
 def test_every_card_is_valid_and_names_a_layout(name: str) -> None:
     card = cards.read_card(name)
     assert card.name == name
-    assert card.layout in DATASETS.names()
+    assert card.layout in LAYOUTS.names()
 
 
 def test_the_shipped_cards_are_there() -> None:

@@ -11,7 +11,7 @@ import pytest
 from nirgan.data import Pairing, open_data
 from nirgan.data.layouts import Found, Layout, find_layout
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 Write = Callable[[Path, np.ndarray], None]
 
@@ -119,8 +119,8 @@ def test_photographs_in_folders_name_their_category(tmp_path: Path, write: Write
 
 
 def test_every_built_in_layout_says_what_it_is() -> None:
-    for name in DATASETS.names():
-        layout = DATASETS.build(name)
+    for name in LAYOUTS.names():
+        layout = LAYOUTS.build(name)
         assert isinstance(layout, Layout)
         assert layout.summary
 
@@ -138,7 +138,7 @@ def test_a_plug_in_layout_reads_its_folder(tmp_path: Path, monkeypatch: pytest.M
 
     write(tmp_path / "odd" / "n.png", GREY)
     write(tmp_path / "odd" / "c.png", COLOUR)
-    monkeypatch.setitem(DATASETS._entries, "odd", Entry("odd", Odd))
+    monkeypatch.setitem(LAYOUTS._entries, "odd", Entry("odd", Odd))
     data = open_data([f"odd:{tmp_path / 'odd'}"], task="nir2rgb")
     assert [record.key for record in data.records()] == ["odd/one"]
     with pytest.raises(NirganError, match="no folder"):

@@ -1,6 +1,6 @@
 """Folder layouts: who is whose partner, decided from names alone.
 
-A layout is a class registered in ``DATASETS`` by its name. Built-in ones are tried on a folder in the order of ``rank``
+A layout is a class registered in ``LAYOUTS`` by its name. Built-in ones are tried on a folder in the order of ``rank``
 and the first that recognises it reads it; any, those of plug-ins too, can be asked for by name: ``--data NAME:FOLDER``.
 """
 
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from nirgan.data.index import Problem, Record
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
 @dataclass
@@ -57,16 +57,16 @@ class Layout(ABC):
 
 def layout_named(name: str) -> Layout:
     """Build a layout by name, loading the plug-in if it is one; raises NirganError with the nearest valid name."""
-    layout = DATASETS.build(name)
+    layout = LAYOUTS.build(name)
     if not isinstance(layout, Layout):
-        raise NirganError(f"dataset '{name}' does not build a nirgan.data.layouts.Layout but {type(layout).__name__}")
+        raise NirganError(f"layout '{name}' does not build a nirgan.data.layouts.Layout but {type(layout).__name__}")
     return layout
 
 
 def find_layout(folder: Path, *, without: Container[str] = ()) -> Layout | None:
     """The first built-in layout that recognises the folder, or None."""
-    plugins = DATASETS.plugins()
-    names = [name for name in DATASETS.names() if name not in plugins and name not in without]
+    plugins = LAYOUTS.plugins()
+    names = [name for name in LAYOUTS.names() if name not in plugins and name not in without]
     for layout in sorted((layout_named(name) for name in names), key=lambda layout: layout.rank):
         if layout.recognise(folder):
             return layout

@@ -10,10 +10,10 @@ from nirgan.data.index import SPLITS
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, first_folder, folders, match
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
-@DATASETS.register("a-b")
+@LAYOUTS.register("a-b")
 class AB(Layout):
     """Two pools. Equal names do not make pairs of them: CycleGAN's sets count both sides from 1."""
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, first_folder, folders, match
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
-@DATASETS.register("nir-rgb")
+@LAYOUTS.register("nir-rgb")
 class NirRgb(Layout):
     """Two folders; the same name means the same view. A folder below them names the category."""
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, first_folder, match, pictures
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
-@DATASETS.register("photographs")
+@LAYOUTS.register("photographs")
 class Photographs(Layout):
     """Any folder with pictures, also in folders below it, which name the category. Tried last."""
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import Names, by_name, folders, match, pictures
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
-@DATASETS.register("rgb-nir-scene")
+@LAYOUTS.register("rgb-nir-scene")
 class RgbNirScene(Layout):
     """Both pictures of a pair in one folder per category (or in one folder for all), told apart by their ending."""
 

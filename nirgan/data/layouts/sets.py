@@ -10,12 +10,12 @@ from nirgan.data.index import Problem
 from nirgan.data.layouts import Found, Layout, find_layout
 from nirgan.data.scan import folders
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-@DATASETS.register("splits")
+@LAYOUTS.register("splits")
 class Splits(Layout):
     """``train/``, ``val/``, ``test/``, each in any other layout; names begin with the folder because stems repeat."""
 
@@ -45,7 +45,7 @@ class Splits(Layout):
         return _together(folder, parts, left_out)
 
 
-@DATASETS.register("sets")
+@LAYOUTS.register("sets")
 class Sets(Layout):
     """Sets of pairs one level down, with or without a ``split.csv`` beside them; each folder names its set."""
 

@@ -13,10 +13,10 @@ from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, first_folder, match, pictures
 from nirgan.errors import NirganError
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 
-@DATASETS.register("sidebyside")
+@LAYOUTS.register("sidebyside")
 class SideBySide(Layout):
     """One file a pair, cut in the middle.
 

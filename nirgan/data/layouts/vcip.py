@@ -9,12 +9,12 @@ from typing import ClassVar
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, folders, match
-from nirgan.registry import DATASETS
+from nirgan.registry import LAYOUTS
 
 _NIR, _RGB = "_nir", "_rgb_reg"
 
 
-@DATASETS.register("vcip")
+@LAYOUTS.register("vcip")
 class Vcip(Layout):
     """``NIR/<category>_<nnnn>_nir`` with ``RGB-Registered/<category>_<nnnn>_rgb_reg``.
 
