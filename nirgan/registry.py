@@ -34,6 +34,7 @@ class Registry:
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._walked = False
+        self._plugins: dict[str, EntryPoint] | None = None
 
     @property
     def group(self) -> str:
@@ -60,7 +61,12 @@ class Registry:
         return sorted({*self._entries, *self.plugins()})
 
     def plugins(self) -> dict[str, EntryPoint]:
-        """Entry points of this kind by name; two packages offering one name, or a built-in's, is an error."""
+        """Entry points of this kind by name; two packages offering one name is an error."""
+        if self._plugins is None:  # a look into every installed package, so once
+            self._plugins = self._find_plugins()
+        return self._plugins
+
+    def _find_plugins(self) -> dict[str, EntryPoint]:
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=self.group):
             if point.name in found and found[point.name].value != point.value:

@@ -72,6 +72,15 @@ def test_two_plugins_may_not_share_a_name(registry: Registry, monkeypatch: pytes
         registry.names()
 
 
+def test_installed_packages_are_looked_through_once(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr(nirgan.registry, "entry_points", lambda group: looks.append(group) or [])
+    for _ in range(3):
+        registry.names()
+        registry.plugins()
+    assert looks == ["nirgan.parts"]
+
+
 def test_built_ins_are_found_by_walking() -> None:
     assert {"asym-cyclegan", "pix2pix"} <= set(MODELS.names())
     assert "unet" in GENERATORS.names()
