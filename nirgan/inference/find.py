@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nirgan.errors import NirganError, nearest
 from nirgan.models.weights import read_info
+from nirgan.runs import RUNS, last_written
 
 logger = logging.getLogger(__name__)
 
@@ -14,10 +15,10 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 """Folder of the weights that come with the package, if any do."""
 _FILE = "weights.safetensors"
 # `last` is missing for a moment while a checkpoint is replaced; then `last.new` is complete.
-_CHECKPOINTS = ("best", "best.new", "best.old", "last", "last.new", "last.old")
+_CHECKPOINTS = ("best", "last", "last.new", "last.old")
 
 
-def find_weights(weights: str | Path | None, task: str | None = None, runs: Path = Path("runs")) -> Path:
+def find_weights(weights: str | Path | None, task: str | None = None, runs: Path = RUNS) -> Path:
     """The weights file to translate with.
 
     Args:
@@ -54,7 +55,7 @@ def _named(path: Path, runs: Path) -> Path:
 
 
 def _newest(task: str | None, runs: Path) -> Path:
-    dated = sorted(((_changed(run), run) for run in _runs(runs)), reverse=True)
+    dated = sorted(((last_written(run), run) for run in _runs(runs)), reverse=True)
     others: set[str] = set()
     for file in [next(file for file in _in_run(run) if file.is_file()) for _, run in dated] + _shipped():
         try:
@@ -83,10 +84,6 @@ def _runs(runs: Path) -> list[Path]:
 
 def _in_run(run: Path) -> list[Path]:
     return [run / "checkpoints" / name / _FILE for name in _CHECKPOINTS]
-
-
-def _changed(run: Path) -> float:
-    return max(file.stat().st_mtime for file in _in_run(run) if file.is_file())
 
 
 def _shipped() -> list[Path]:

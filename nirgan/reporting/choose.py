@@ -16,6 +16,7 @@ from nirgan.errors import NirganError
 from nirgan.models.recipe import Task
 from nirgan.models.weights import WeightsInfo
 from nirgan.reporting.own import may_be_own, named_part, open_own, run_of
+from nirgan.runs import CONFIG
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def choose_data(
         NirganError: if no data is named and the weights come from no run, or the data cannot be opened.
     """
     run = run_of(weights)
-    config = check(read_yaml(run / "config.yaml"), str(run / "config.yaml")) if run else None
+    config = check(read_yaml(run / CONFIG), str(run / CONFIG)) if run else None
     band = info.band if band is None else band
     if run and config and may_be_own(specs, config):
         data, notes = open_own(

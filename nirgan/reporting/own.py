@@ -13,13 +13,14 @@ from nirgan.data.places import BUILT_IN, locate, real_place
 from nirgan.data.split import Rows, apply_split, read_split
 from nirgan.errors import NirganError
 from nirgan.models.recipe import Task
+from nirgan.runs import CONFIG
 
 
 def run_of(weights: Path) -> Path | None:
     """The run's folder if the weights lie in one (``RUN/checkpoints/best/weights.safetensors``), else None."""
     checkpoints = weights.resolve().parent.parent
     run = checkpoints.parent
-    return run if checkpoints.name == "checkpoints" and (run / "config.yaml").is_file() else None
+    return run if checkpoints.name == "checkpoints" and (run / CONFIG).is_file() else None
 
 
 def may_be_own(specs: Sequence[str], config: RunConfig) -> bool:

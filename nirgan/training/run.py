@@ -22,14 +22,13 @@ from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
 from nirgan.data.places import anchored
 from nirgan.errors import NirganError
 from nirgan.files import PARTS, remove_parts, write_whole
+from nirgan.runs import CONFIG, RUNS, last_written
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-RUNS = Path("runs")
-CONFIG = "config.yaml"
 LOCK = ".lock"
 _PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
 FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "devices", "nodes", "workers")
@@ -66,7 +65,7 @@ def folder_to_resume(out: Path | None) -> Path:
     runs = [path.parent for path in RUNS.glob(f"*/{CONFIG}")]
     if not runs:
         raise NirganError(f"{RUNS}: no run to resume; start one without --resume, or name it with --out")
-    return max(runs, key=_last_written)
+    return max(runs, key=last_written)
 
 
 def resumed_config(folder: Path, given: Mapping[str, Any]) -> RunConfig:
@@ -212,11 +211,6 @@ def _git_state() -> dict[str, Any] | None:
 def _is_unused(folder: Path) -> bool:
     """Whether there is nothing but what a run leaves that was killed before its settings were written, if that."""
     return folder.is_dir() and all(path.name == LOCK or path.match(PARTS) for path in folder.iterdir())
-
-
-def _last_written(run: Path) -> float:
-    files = (run / "checkpoints" / "last" / "state.pt", run / CONFIG)
-    return max(file.stat().st_mtime for file in files if file.exists())
 
 
 def _leaves(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

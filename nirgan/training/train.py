@@ -20,6 +20,7 @@ from nirgan.inference.device import place
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
+from nirgan.runs import CONFIG
 from nirgan.training.batches import TrainingBatches
 from nirgan.training.build_output import build_output
 from nirgan.training.checkpoint import Checkpoints, read_state
@@ -28,7 +29,7 @@ from nirgan.training.init_from import check_source, take_over
 from nirgan.training.limits import Horizon, Limits
 from nirgan.training.optim import override
 from nirgan.training.output import Output
-from nirgan.training.run import CONFIG, RunFolder, folder_to_resume, new_folder, resumed_config
+from nirgan.training.run import RunFolder, folder_to_resume, new_folder, resumed_config
 from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method
 from nirgan.training.state import load_recipe_state, shown

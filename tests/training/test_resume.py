@@ -13,6 +13,7 @@ from same_run import assert_same_run, events, state_of
 from toy_training import toy_config
 
 from nirgan.errors import NirganError
+from nirgan.inference.find import find_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.training import TrainResult, train
 
@@ -136,9 +137,13 @@ def test_resume_alone_takes_the_newest_run(pairs: Path, tmp_path: Path, monkeypa
     new = train(toy_config(pairs, steps=2), progress=Silent()).run
     assert old != new
     assert old.parent == Path("runs")
-    os.utime(old / "checkpoints" / "last" / "state.pt", (1, 1))
-    os.utime(old / "config.yaml", (1, 1))
+    for file in old.rglob("*"):
+        os.utime(file, (1, 1))
     assert train(None, resume=True, progress=Silent()).run == new
+    assert find_weights(None).is_relative_to(new)
+    os.utime(old / "config.yaml", (2e9, 2e9))  # as if somebody had just gone on with it: `translate` thinks the same
+    assert find_weights(None).is_relative_to(old)
+    assert train(None, resume=True, progress=Silent()).run == old
 
 
 def test_state_holds_plain_values_only(pairs: Path, tmp_path: Path) -> None:
