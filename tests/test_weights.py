@@ -48,6 +48,13 @@ def test_only_what_prediction_needs_is_saved(recipe: Recipe, saved: Path) -> Non
     assert "networks.discriminator" in {n.rsplit(".", 1)[0][:22] for n in recipe.state_dict()}
 
 
+def test_networks_that_only_train_are_not_loaded(recipe: Recipe, saved: Path) -> None:
+    loaded, _ = load_recipe(saved)
+    assert list(loaded.networks) == ["generator"]
+    assert loaded.weight_names() == recipe.weight_names()
+    assert "discriminator" in recipe.networks
+
+
 def test_cut_in_half(saved: Path) -> None:
     saved.write_bytes(saved.read_bytes()[: saved.stat().st_size // 2])
     with pytest.raises(NirganError, match="not a whole safetensors file"):

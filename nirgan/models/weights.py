@@ -87,7 +87,7 @@ def describe(model: str, recipe: Recipe, **more: Any) -> WeightsInfo:
 
 
 def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
-    """Build the recipe that a weights file holds, in eval mode on the CPU.
+    """Build the recipe that a weights file holds, with the networks that translate alone, in eval mode on the CPU.
 
     Raises:
         NirganError: if the file is not readable weights, or does not fit the recipe it names.
@@ -102,7 +102,15 @@ def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
         **options,
     )
     fill(recipe, tensors, path)
+    _keep_what_translates(recipe)
     return recipe.eval().requires_grad_(False), info
+
+
+def _keep_what_translates(recipe: Recipe) -> None:
+    """Drop the networks that only training needs: discriminators may be the larger part."""
+    kept = {path.partition(".")[0] for path in recipe.translates_with}
+    for name in [name for name in recipe.networks if name not in kept]:
+        del recipe.networks[name]
 
 
 def fill(recipe: Recipe, tensors: dict[str, Tensor], path: Path) -> None:
