@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from safetensors.torch import save_file
 
 from nirgan.errors import NirganError
 from nirgan.models import create_model
+from nirgan.models.pix2pix import Pix2Pix
 from nirgan.models.recipe import Recipe
-from nirgan.models.weights import WeightsInfo, load_recipe, read_info, save_weights
+from nirgan.models.weights import WeightsInfo, describe, load_recipe, read_info, save_weights
+from nirgan.registry import MODELS
 
 TINY = {"width": 4, "levels": 5}
 
@@ -53,6 +56,29 @@ def test_networks_that_only_train_are_not_loaded(recipe: Recipe, saved: Path) ->
     assert list(loaded.networks) == ["generator"]
     assert loaded.weight_names() == recipe.weight_names()
     assert "discriminator" in recipe.networks
+
+
+@MODELS.register("toy-fetching")
+class Fetching(Pix2Pix):
+    """Starts from a network that has to be fetched."""
+
+    fetched: ClassVar[list[str]] = []
+
+    def __init__(self, *, pretrained: bool = True, **given: Any) -> None:
+        super().__init__(**given, **TINY)
+        if pretrained:
+            self.fetched.append("once")
+
+
+def test_nothing_is_fetched_to_load_weights(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    recipe = create_model("toy-fetching", crop=32)
+    state = recipe.state_dict()
+    info = describe("toy-fetching", recipe)
+    assert info.options == {"pretrained": True}
+    save_weights(path, {name: state[name] for name in recipe.weight_names()}, info)
+    assert load_recipe(path)[1].options == {"pretrained": True}
+    assert Fetching.fetched == ["once"]
 
 
 def test_cut_in_half(saved: Path) -> None:

@@ -29,6 +29,12 @@ def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in parameters.items() if name not in GIVEN}
 
 
+def offline_options(recipe: type[Recipe]) -> dict[str, Any]:
+    """The recipe's own options with which its constructor fetches nothing."""
+    known = recipe_options(recipe)
+    return {name: value for name, value in recipe.offline.items() if name in known}
+
+
 def resolve_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> dict[str, Any]:
     """All options of the recipe called ``name``: those given, checked, over the constructor's defaults.
 

@@ -189,6 +189,8 @@ class Recipe(nn.Module, ABC):
         conditions: What ``predict`` understands besides the source; an option may narrow them on the instance.
         quiet: Options that switch the method's random numbers off (dropout, noise, pools), so that runs on different
             numbers of processes can be compared.
+        offline: Options that keep the constructor from fetching anything (pretrained networks), as far as the recipe
+            has them: weights are loaded with these, and ``features.pretrained=false`` trains with them.
         stages: In order. Empty: the recipe is prepared, not trained.
         networks: Every network once, frozen ones included.
         stride: ``predict`` takes sides that are multiples of this.
@@ -207,6 +209,7 @@ class Recipe(nn.Module, ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     conditions: tuple[Condition, ...] = ()
     quiet: ClassVar[Mapping[str, Any]] = {}
+    offline: ClassVar[Mapping[str, Any]] = {"pretrained": False}
     translates_with: tuple[str, ...] = ("generator",)
 
     stages: tuple[Stage, ...] = ()

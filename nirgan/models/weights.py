@@ -16,8 +16,8 @@ from torch import Tensor
 from nirgan import __version__
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
-from nirgan.models.create import create_model
-from nirgan.models.options import GIVEN
+from nirgan.models.create import create_model, recipe_class
+from nirgan.models.options import GIVEN, offline_options
 from nirgan.models.recipe import Recipe
 
 FORMAT = "nirgan-weights-1"
@@ -32,7 +32,7 @@ class WeightsInfo(BaseModel):
         task: What it was trained for.
         source_channels: Channels it takes.
         crop: Side of the training crop in pixels.
-        options: The recipe's resolved options.
+        options: The recipe's own, defaults among them.
         full_scale: Stored value that became 1.0 in training; None when files differed (the dtype's maximum then).
         band: Band of a multi-band file that was the source, None for all.
         lookup: Training set's mean colour (R, G, B in [0, 1]) for each of 256 source levels: a baseline.
@@ -94,6 +94,7 @@ def load_recipe(path: Path) -> tuple[Recipe, WeightsInfo]:
     """
     info, tensors = read_weights(path)
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in info.options.items()}
+    options |= offline_options(recipe_class(info.model))
     recipe = create_model(
         info.model,
         task=info.task,  # type: ignore[arg-type]  # create_model checks it

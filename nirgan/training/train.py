@@ -17,7 +17,8 @@ from nirgan.data.open import open_data
 from nirgan.data.places import anchored
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
-from nirgan.models import create_model, recipe_class, recipe_options
+from nirgan.models import create_model, recipe_class
+from nirgan.models.options import offline_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
 from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
 from nirgan.runs import CONFIG
@@ -272,8 +273,8 @@ def open_training_data(config: RunConfig, folder: Path | None) -> Data:
 def build_recipe(config: RunConfig, data: Data) -> Recipe:
     """The recipe that the settings describe, its networks alike on every process."""
     options = dict(config.options)
-    if "pretrained" in recipe_options(recipe_class(config.model)):
-        options["pretrained"] = options["pretrained"] and config.features.pretrained
+    if not config.features.pretrained:
+        options |= offline_options(recipe_class(config.model))
     torch.manual_seed(config.seed)
     return create_model(
         config.model, task=config.task, source_channels=data.source_channels, crop=config.crop, **options
