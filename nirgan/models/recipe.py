@@ -228,7 +228,11 @@ class Recipe(nn.Module, ABC):
         """Raise NirganError, saying which crops work, if the method cannot train at this crop with these options."""
 
     def prepare(self, samples: Iterable[Sample]) -> None:
-        """Look at the training samples once, before step 0, on one process; results become buffers of the recipe."""
+        """Look at the training samples, in as many passes as it takes, before step 0; results become buffers.
+
+        It runs on one process. Samples are whole pictures, read anew in each pass; files that cannot be read are left
+        out, named, and do not end the run. Without partners (unpaired data), ``target`` is None.
+        """
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:

@@ -15,6 +15,7 @@ from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.data.open import open_data
 from nirgan.data.places import anchored
+from nirgan.data.readable import ReadableSamples
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
 from nirgan.models import create_model, recipe_class
@@ -117,6 +118,7 @@ class _Assembly:
     def __init__(self, config: RunConfig, runtime: Runtime, run: RunFolder | None) -> None:
         self.config, self.runtime, self.run = config, runtime, run
         self._trainer: Trainer | None = None
+        self._failed: list[str] = []
 
     @property
     def begun(self) -> bool:
@@ -174,7 +176,9 @@ class _Assembly:
 
         def prepared() -> dict[str, Any]:
             if type(recipe).prepare is not Recipe.prepare:
-                recipe.prepare(data.sample(record) for record in data.sources("train"))
+                samples = ReadableSamples(data, data.sources("train"))
+                recipe.prepare(samples)
+                self._failed += samples.failed
             if self.config.init_from is not None:
                 take_over(recipe, self.config)
             return dict(recipe.state_dict())
@@ -237,7 +241,7 @@ class _Assembly:
         self, output: Output, steps: int, seconds: float, speed: float, failed: list[str], signal: int | None
     ) -> TrainResult:
         path = self.runtime.broadcast(self.run.path if self.run is not None else Path())
-        unreadable = [*failed, *(output.judge.failed if output.judge else ())]
+        unreadable = [*self._failed, *failed, *(output.judge.failed if output.judge else ())]
         failed = list(dict.fromkeys(words for some in self.runtime.gather(unreadable) for words in some))
         return TrainResult(path, steps, seconds, speed, dict(output.scores), failed, signal)
 

@@ -222,6 +222,18 @@ def test_prepare_runs_once_and_travels(pairs: Path, tmp_path: Path, monkeypatch:
     assert train(None, out=tmp_path / "run", resume=True, given={"steps": 3}, progress=Silent()).steps == 3
 
 
+def test_a_broken_picture_does_not_end_the_preparation(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "pairs")
+    run(pairs, tmp_path / "whole", model="toy-mean")
+    split = (tmp_path / "whole" / "split.csv").read_text().splitlines()
+    name = next(line.split(",")[1] for line in split if line.endswith(",train"))
+    (pairs / "nir" / f"{name}.png").write_bytes(b"cut")
+    result = run(pairs, tmp_path / "run", model="toy-mean")
+    assert [name + ".png" in words for words in result.failed] == [True]
+    _, tensors = read_weights(tmp_path / "run" / "checkpoints" / "last" / "weights.safetensors")
+    assert len(tensors["prior"]) == 9
+
+
 def test_a_recipe_without_stages_is_prepared(pairs: Path, tmp_path: Path) -> None:
     result = run(pairs, tmp_path / "run", model="toy-mean")
     assert result.steps == 0
