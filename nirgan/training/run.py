@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
+_NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS")
 _PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
 FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "devices", "nodes", "workers")
 """Settings that may be given anew when a run goes on."""
@@ -136,11 +138,24 @@ class RunFolder:
         except OSError as error:
             raise self.unwritable(error) from None
 
+    def stopped_by(self, error: OSError) -> NirganError:
+        """What to say when the system refused something that training needs, a write in the folder or anything else."""
+        place = None if error.filename is None else Path(str(error.filename)).absolute()
+        inside = place is not None and place.is_relative_to(self.path.absolute())
+        if inside or errno.errorcode.get(error.errno or 0) in _NO_ROOM:
+            return self.unwritable(error)
+        where = "" if error.filename is None else f"{error.filename}: "
+        return NirganError(f"{where}{error.strerror or error}: training stopped there; mend that and {self._again()}")
+
     def unwritable(self, error: OSError) -> NirganError:
         """What to say when a write in the folder failed: the disk is full, or may not be written."""
-        where, again = error.filename or self.path, f"nirgan train --resume --out {self.path}"
-        go_on = f"go on with {again}" if (self.path / CONFIG).is_file() else "start again, or give another --out"
-        return NirganError(f"{where}: cannot be written ({error.strerror}): make that possible and {go_on}")
+        where = error.filename or self.path
+        return NirganError(f"{where}: cannot be written ({error.strerror}): make that possible and {self._again()}")
+
+    def _again(self) -> str:
+        if (self.path / CONFIG).is_file():
+            return f"go on with nirgan train --resume --out {self.path}"
+        return "start again, or give another --out"
 
     @property
     def held(self) -> bool:

@@ -105,7 +105,7 @@ def train(
         if run is not None and folder is None and not assembly.begun:
             run.remove()  # refused before its first step: nothing to go on with
         if run is not None and run.held and isinstance(error, OSError):
-            raise run.unwritable(error) from None
+            raise run.stopped_by(error) from None
         raise
     finally:
         if run is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -298,6 +299,31 @@ def test_refusals_say_what_to_do_and_leave_nothing(
     with pytest.raises(NirganError, match=words):
         run(pairs, tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "run: cannot be written (No space left on device): make"),
+        (PermissionError(errno.EACCES, "Permission denied", "run/metrics.csv"), "run/metrics.csv: cannot be written"),
+        (OSError(errno.EIO, "Input/output error", "pairs/nir/1.png"), "pairs/nir/1.png: Input/output error: training"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "Broken pipe: training stopped there"),
+        (OSError("no such thing"), "no such thing: training stopped there"),
+    ],
+)
+def test_what_the_system_refused_is_said(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    class Refused(Silent):
+        def step(self, step: int, total: int | None) -> None:
+            if step == 2:
+                raise error
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NirganError) as caught:
+        train(toy_config(pairs), out=Path("run"), progress=Refused())
+    assert str(caught.value).startswith(words)
+    assert "go on with nirgan train --resume --out run" in str(caught.value)
 
 
 def test_out_must_be_new(pairs: Path, tmp_path: Path) -> None:
