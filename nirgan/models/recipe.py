@@ -108,7 +108,7 @@ class Phase:
 class Stage:
     """A part of training with its own trainable networks and its own view of the data.
 
-    A stage starts with fresh optimisers, EMA and gradients.
+    A stage starts with fresh optimisers, EMA and gradients, and from the averages of what stages before it trained.
 
     Attributes:
         name: Unique in the recipe.

@@ -38,7 +38,7 @@ class Method:
 
 
 class StageRun:
-    """A stage while it runs; it begins with fresh optimisers, average and gradients.
+    """A stage while it runs; it begins with fresh optimisers, average and gradients, on the averages of the one before.
 
     Args:
         recipe: Left in training mode.
@@ -80,6 +80,11 @@ class StageRun:
         trained = (path.split(".")[0] for phase in self.stage.phases for path in phase.trains)
         for name in dict.fromkeys(trained):
             self._recipe.network(name).compile()  # in place: names in the state stay what they are
+
+    def leave_average(self) -> None:
+        """Let the networks be, from now on, the average: what was validated is what the stages after this one get."""
+        if self.ema is not None:
+            self.ema.swap()
 
     def train_mode(self) -> None:
         """Put the recipe into training mode, as ``train_mode``."""

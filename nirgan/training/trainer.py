@@ -111,6 +111,11 @@ class Trainer:
         self._stage = StageRun(self.recipe, index, self._method, self.runtime)
         self._plan = self._batches.plan(self._stage.batch_size)
 
+    def _next_stage(self) -> None:
+        self._stage.leave_average()
+        copy_networks(self.recipe, self.recipe.stages[self._stage.index + 1])
+        self._enter_stage(self._stage.index + 1)
+
     def _stage_bounds(self) -> tuple[int, int]:
         """First step of the stage, and one past its last."""
         if self.horizon.total is None:
@@ -164,8 +169,7 @@ class Trainer:
             self._progress.step(self.step, self.horizon.total)
             while not self._over:
                 if self._stage_over:
-                    copy_networks(self.recipe, self.recipe.stages[self._stage.index + 1])
-                    self._enter_stage(self._stage.index + 1)
+                    self._next_stage()
                 self._train_stage()
         if self.step == first:
             logger.info("nothing left to train: %d of %s steps are done", self.step, self.horizon.total)

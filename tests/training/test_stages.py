@@ -109,6 +109,24 @@ def test_a_stage_starts_with_fresh_optimisers_and_average(runtime: Runtime) -> N
     assert len(seen[0][0]) > 0
 
 
+def test_what_a_stage_leaves_is_its_average(runtime: Runtime) -> None:
+    torch.manual_seed(1)
+    recipe = Staged()
+    trainer, _ = build(recipe, runtime)
+    trainer._progress = StopAt(trainer, 2)  # where the first stage ends
+    trainer.run()
+    averages = {name: value.clone() for name, value in trainer.state_dict()["ema"]["average"].items()}
+    raw = recipe.state_dict()
+    assert any(not torch.equal(value, raw[name]) for name, value in averages.items())
+    torch.manual_seed(1)
+    recipe = Staged()
+    trainer, _ = build(recipe, runtime)
+    trainer.run()
+    left = recipe.state_dict()
+    assert set(averages) == {name for name, _ in recipe.named_parameters() if name.startswith("networks.generator.")}
+    assert all(torch.equal(value, left[name]) for name, value in averages.items())
+
+
 @pytest.mark.parametrize("cut", [1, 2, 3, 7])
 def test_state_of_any_step_goes_on_in_its_stage(runtime: Runtime, cut: int, tmp_path: Path) -> None:
     def finished(first: int | None) -> dict[str, Any]:
