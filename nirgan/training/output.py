@@ -23,20 +23,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Best:
-    """The best validation so far, and for how many validations it has stood."""
+    """The best validation of the run, that of the present stage, and for how many validations the latter has stood."""
 
     metric: str = "psnr"
     patience: int = 0
     score: float = math.nan
+    stage_score: float = math.nan
     stale: int = 0
 
     def take(self, score: float) -> bool:
         """Whether this score is the new best."""
-        if is_better(self.metric, score, self.score):
-            self.score, self.stale = score, 0
-            return True
-        self.stale += 1
-        return False
+        if is_better(self.metric, score, self.stage_score):
+            self.stage_score, self.stale = score, 0
+        else:
+            self.stale += 1
+        if not is_better(self.metric, score, self.score):
+            return False
+        self.score = score
+        return True
+
+    def begin_stage(self) -> None:
+        """Be patient again: a new stage may have to make up for networks that it started with."""
+        self.stage_score, self.stale = math.nan, 0
 
 
 class Output:
@@ -76,8 +84,12 @@ class Output:
 
     @property
     def exhausted(self) -> bool:
-        """Whether as many validations as patience allows were no better."""
+        """Whether as many validations of the stage as patience allows were no better."""
         return 0 < self._best.patience <= self._best.stale
+
+    def begin_stage(self) -> None:
+        """Be patient with a stage that begins."""
+        self._best.begin_stage()
 
     def numbers(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers by tag."""
@@ -95,7 +107,7 @@ class Output:
         if self._best.take(self.scores.get(self._best.metric, math.nan)) and self._checkpoints is not None:
             self._checkpoints.save_best(weights_of(recipe), self._info_at(step))
         if self.exhausted:
-            logger.info("stopped early: %s did not improve in %d validations", self._best.metric, self._best.stale)
+            logger.info("ends early: %s did not improve in %d validations", self._best.metric, self._best.stale)
 
     def draw(self, step: int) -> None:
         """Draw sample grids with the recipe as it is, for TensorBoard and ``samples``; every process takes part."""
@@ -130,8 +142,9 @@ class Output:
 
     def state_dict(self) -> dict[str, Any]:
         """Best score, last scores, what is known of troubles, the lookup table, how long the log's files are."""
+        best = self._best
         return {
-            "best": {"score": self._best.score, "stale": self._best.stale},
+            "best": {"score": best.score, "stage_score": best.stage_score, "stale": best.stale},
             "scores": dict(self.scores),
             "watch": self.watch.state_dict(),
             "lookup": self._info.lookup or [],
@@ -140,7 +153,9 @@ class Output:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put the scores back; table and lengths were used when this object and its log were made."""
-        self._best.score, self._best.stale = state["best"]["score"], state["best"]["stale"]
+        best = state["best"]
+        self._best.score, self._best.stale = best["score"], best["stale"]
+        self._best.stage_score = best.get("stage_score", best["score"])  # runs begun before it was kept have one stage
         self.scores = dict(state["scores"])
         if "watch" in state:  # runs begun before there was one go on without
             self.watch.load_state_dict(state["watch"])

@@ -103,6 +103,7 @@ class Trainer:
         self._generator = torch.Generator(runtime.device)
         torch.manual_seed(_seed(method.seed, runtime.rank, 1))
         self._generator.manual_seed(_seed(method.seed, runtime.rank, 2))
+        self._starts = [0]  # first step of each stage so far
         self._enter_stage(0)
 
     # --- where training stands -------------------------------------------------------------------------------------
@@ -114,43 +115,43 @@ class Trainer:
     def _next_stage(self) -> None:
         self._stage.leave_average()
         copy_networks(self.recipe, self.recipe.stages[self._stage.index + 1])
+        self._starts.append(self.step)
         self._enter_stage(self._stage.index + 1)
+        self._output.begin_stage()
+        logger.info("stage '%s' begins after step %d", self._stage.stage.name, self.step)
 
     def _stage_bounds(self) -> tuple[int, int]:
-        """First step of the stage, and one past its last."""
+        """First step of the stage, and one past its last; a stage that patience ends gives its steps to the next."""
         if self.horizon.total is None:
-            return 0, _FAR
-        ends = [0, *stage_ends(self.recipe.stages, self.horizon.total)]
-        return ends[self._stage.index], ends[self._stage.index + 1]
+            return self._starts[-1], _FAR
+        return self._starts[-1], stage_ends(self.recipe.stages, self.horizon.total)[self._stage.index]
 
     def at(self, step: int) -> At:
         """Where training stands at the beginning of a step of this stage."""
         start, end = self._stage_bounds()
         progress = min(1.0, max(0.0, (step - start) / (end - start))) if end > start else 1.0
         epoch, step_in_epoch = self._plan.place(step)
-        epoch += self._epochs_before(start) - self._plan.place(start)[0]
+        epoch += self._epochs_before() - self._plan.place(start)[0]
         return At(step, epoch, step_in_epoch, progress, self._stage.stage.name, self._generator)
 
-    def _epochs_before(self, start: int) -> int:
+    def _epochs_before(self) -> int:
         """Passes done before this stage, whose batches may have had another size."""
-        if not start:
-            return 0
-        assert self.horizon.total is not None
-        ends = [0, *stage_ends(self.recipe.stages, self.horizon.total)]
         passes = 0
-        for stage, first, end in zip(self.recipe.stages[: self._stage.index], ends, ends[1:], strict=False):
+        for stage, first, end in zip(self.recipe.stages, self._starts, self._starts[1:], strict=False):
             plan = self._batches.plan(stage.batch_size or self._method.batch_size)
             passes += plan.place(end)[0] - plan.place(first)[0]
         return passes
 
     @property
     def _stage_over(self) -> bool:
-        return self.step >= self._stage_bounds()[1]
+        return self._output.exhausted or self.step >= self._stage_bounds()[1]
 
     @property
     def _over(self) -> bool:
-        total = self.horizon.total
-        return self.signal is not None or self._output.exhausted or (total is not None and self.step >= total)
+        total, last = self.horizon.total, self._stage.index + 1 == len(self.recipe.stages)
+        if self.signal is not None or (total is not None and self.step >= total):
+            return True
+        return last and self._output.exhausted
 
     def _due(self, every: int, step: int) -> bool:
         return every > 0 and (step % every == 0 or step == self.horizon.total)
@@ -186,8 +187,7 @@ class Trainer:
     def _train_step(self, micros: Sequence[Mapping[str, Any]]) -> None:
         at = self.at(self.step)
         for update in self._stage.updates:
-            # A longer horizon given at a resume may move a stage's first step behind the present one.
-            update.set_rate(at.progress, max(0, self.step - self._stage_bounds()[0]))
+            update.set_rate(at.progress, self.step - self._starts[-1])
         log_due = self._due(self._cadence.log, self.step + 1)
         losses = self._run_step([self.runtime.place(batch) for batch in micros], at, with_norms=log_due)
         self.step += 1
@@ -306,6 +306,7 @@ class Trainer:
         return {
             "format": "nirgan-state-1",
             "step": self.step,
+            "stage_starts": list(self._starts),
             "seconds": self.clock.seconds,
             "threads": torch.get_num_threads(),
             "recipe": dict(self.recipe.state_dict()),
@@ -330,6 +331,7 @@ class Trainer:
         self.step = state["step"]
         self.clock = Clock(state["seconds"])
         self.pace = Pace(self.clock, self.runtime)
+        self._starts = list(state.get("stage_starts", [0]))  # runs begun before they were kept have one stage
         self._enter_stage(state["stage"])
         load_recipe_state(self.recipe, {**state["recipe"], **own["recipe"]})
         self._stage.load_state_dict(state)

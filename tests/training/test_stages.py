@@ -13,10 +13,11 @@ from nirgan.models.recipe import At, Optimiser, Phase, Stage
 from nirgan.models.weights import WeightsInfo
 from nirgan.monitoring.progress import Silent
 from nirgan.training.limits import Horizon, Limits
-from nirgan.training.output import Output
+from nirgan.training.output import Best, Output
 from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method
 from nirgan.training.trainer import Cadence, Trainer
+from nirgan.training.trouble import Look
 
 SGD = Optimiser("sgd", lr=0.01, betas=(0.9, 0.0))
 
@@ -52,7 +53,7 @@ def runtime() -> Runtime:
     return one_process()
 
 
-def build(recipe: ToyGan, runtime: Runtime, steps: int = 8) -> tuple[Trainer, InMemory]:
+def build(recipe: ToyGan, runtime: Runtime, steps: int = 8, output: Output | None = None) -> tuple[Trainer, InMemory]:
     batches = InMemory(steps_per_epoch=4)
     trainer = Trainer(
         recipe,
@@ -60,8 +61,8 @@ def build(recipe: ToyGan, runtime: Runtime, steps: int = 8) -> tuple[Trainer, In
         Horizon(Limits(steps=steps), 4),
         runtime,
         method=Method(batch_size=2, ema_decay=0.5),
-        cadence=Cadence(log=0, validate=0, samples=0, save=0),
-        output=Output(WeightsInfo(model="toy", task="nir2rgb")),
+        cadence=Cadence(log=0, validate=1, samples=0, save=0),
+        output=output or Output(WeightsInfo(model="toy", task="nir2rgb")),
         progress=Silent(),
     )
     return trainer, batches
@@ -147,6 +148,43 @@ def test_state_of_any_step_goes_on_in_its_stage(runtime: Runtime, cut: int, tmp_
 
     whole, resumed = finished(None), finished(cut)
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+class Given:
+    """A judge with given scores."""
+
+    def __init__(self, *scores: float) -> None:
+        self._scores = list(scores)
+        self.failed: list[str] = []
+        self.looks: list[Look] = []
+
+    def scores(self) -> dict[str, float]:
+        return {"psnr": self._scores.pop(0)}
+
+
+@pytest.mark.parametrize("cut", [None, 2, 3, 4])
+def test_patience_ends_a_stage_and_the_run_with_the_last_one(runtime: Runtime, cut: int | None) -> None:
+    scores = [9.0, 8.0, 7.0, 1.0, 2.0, 3.0, 3.0, 3.0]  # the second stage begins lower, and gets better
+
+    def output(first: int = 0) -> Output:
+        return Output(WeightsInfo(model="toy", task="nir2rgb"), judge=Given(*scores[first:]), best=Best("psnr", 2))
+
+    recipe = Staged()
+    trainer, _ = build(recipe, runtime, steps=20, output=output())
+    if cut is not None:
+        trainer._progress = StopAt(trainer, cut)
+        trainer.run()
+        seen, state = recipe.seen, trainer.state_dict()
+        recipe = Staged()
+        trainer, _ = build(recipe, runtime, steps=20, output=output(cut))
+        trainer.load_state_dict(state)
+        recipe.seen = seen
+    trainer.run()
+    ats = [at for at, _, _ in recipe.seen]
+    assert [at.stage for at in ats] == ["first"] * 3 + ["second"] * 5
+    assert [at.progress for at in ats] == pytest.approx([0, 1 / 5, 2 / 5, *(i / 17 for i in range(5))])
+    assert [(at.epoch, at.step_in_epoch) for at in ats] == [divmod(step, 4) for step in range(8)]
+    assert trainer.step == 8
 
 
 class StopAt(Silent):
