@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 PARTS = ".*.part"
 """Names of files that are being written."""
@@ -48,6 +52,17 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         beside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def csv_bytes(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows as CSV; file names among them need not be UTF-8, and may hold line ends."""
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    # Before Python 3.13 a lone carriage return stays unquoted, and what was written cannot be read.
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        (quoted if any("\r" in str(cell) for cell in row) else plain).writerow(row)
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def remove_parts(folder: Path) -> None:

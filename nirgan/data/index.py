@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Literal
 
 from nirgan.data.sample import Pairing, Sample, Task
 from nirgan.errors import NirganError
-from nirgan.files import write_whole
+from nirgan.files import csv_bytes, write_whole
 
 Split = Literal["train", "val", "test"]
 Region = Literal["whole", "left-right", "right-left"]
@@ -159,12 +157,8 @@ class Data:
 
     def write_split(self, path: Path) -> None:
         """Write the split as CSV (set, name, category, scene, split); the file appears whole or not at all."""
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(SPLIT_COLUMNS)
-        for record in self.all_records:
-            rows.writerow([getattr(record, column) for column in SPLIT_COLUMNS])
-        write_whole(path, text.getvalue().encode(errors="surrogateescape"))  # file names need not be UTF-8
+        rows = [[getattr(record, column) for column in SPLIT_COLUMNS] for record in self.all_records]
+        write_whole(path, csv_bytes([SPLIT_COLUMNS, *rows]))
 
     def fingerprint(self, split: str = "all") -> str:
         """Sixteen hex digits that change when a record of the split comes or goes, or a byte of its files changes.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nirgan.errors import NirganError
-from nirgan.files import write_whole
+from nirgan.files import csv_bytes, write_whole
 from nirgan.reporting.evaluate import PictureScores, Scores
 
 SUMMARY, PER_IMAGE = "metrics.json", "per_image.csv"
@@ -35,12 +35,12 @@ class Results:
 
 def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
     """Write both files, each whole or not at all; ``metrics.json`` last: where it is, ``per_image.csv`` is too."""
-    write_whole(folder / PER_IMAGE, per_image_csv(pictures).encode(errors="surrogateescape"))
+    write_whole(folder / PER_IMAGE, per_image_csv(pictures))
     text = json.dumps(summary, indent=2, allow_nan=False)  # ASCII: file names need not be UTF-8
     write_whole(folder / SUMMARY, f"{text}\n".encode())
 
 
-def per_image_csv(pictures: Sequence[PictureScores]) -> str:
+def per_image_csv(pictures: Sequence[PictureScores]) -> bytes:
     """One row per picture: key, category, each of the model's metrics, each baseline's as ``copy_psnr``, dark share.
 
     Numbers are written in full; ``inf`` is the PSNR of equal pictures, an empty cell a score that does not exist.
@@ -54,11 +54,8 @@ def per_image_csv(pictures: Sequence[PictureScores]) -> str:
         }
         for picture in pictures
     ]
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]) if rows else ["key"], lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    columns = list(rows[0]) if rows else ["key"]
+    return csv_bytes([columns, *([row.get(column, "") for column in columns] for row in rows)])
 
 
 def read_results(path: Path, split: str = "test") -> Results:
@@ -78,7 +75,7 @@ def read_results(path: Path, split: str = "test") -> Results:
         rows = list(csv.DictReader(io.StringIO(table, newline="")))
         names = list(summary["metrics"])
         scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, csv.Error, ValueError, KeyError, TypeError) as error:
         raise NirganError(f"{folder}: damaged results ({error}); evaluate again") from None
     return Results(name=str(path), summary=summary, scores=scores)
 

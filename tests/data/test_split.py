@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nirgan.data import Pairing, Record, open_data
+from nirgan.data import Data, Pairing, Record, open_data
 from nirgan.data.split import make_split, read_split
 from nirgan.errors import NirganError
 
@@ -67,6 +68,14 @@ def test_written_split_is_read_back(tmp_path: Path, write_pairs) -> None:
     assert again.records() == data.records()
     assert not again.problems
     assert not again.warn_if_split_made
+
+
+def test_names_with_line_ends_are_read_back(tmp_path: Path) -> None:
+    names = ["a\rb", "a\nb", 'a,"b', "plain"]
+    records = [replace(record(name), split="train") for name in names]
+    Data("nir2rgb", Pairing.REGISTERED, 1, records).write_split(tmp_path / "split.csv")
+    assert list(read_split(tmp_path / "split.csv")) == [("s", name) for name in names]
+    assert (tmp_path / "split.csv").read_bytes().endswith(b"\ns,plain,,,train\n")
 
 
 def test_written_unpaired_split_is_read_back(tmp_path: Path, write_pairs) -> None:

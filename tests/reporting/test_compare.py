@@ -14,7 +14,8 @@ from rich.console import Console
 
 from nirgan.errors import NirganError
 from nirgan.reporting.compare import compare
-from nirgan.reporting.files import read_results
+from nirgan.reporting.evaluate import PictureScores
+from nirgan.reporting.files import read_results, write_results
 from nirgan.reporting.score_weights import score_weights
 from nirgan.reporting.tables import (
     category_table,
@@ -101,6 +102,13 @@ def test_results_read_back_are_exact(make_run: Callable[..., Path]) -> None:
     results = read_results(run)
     mean = np.mean([scores["psnr"] for scores in results.scores.values()])
     assert mean == summary["metrics"]["psnr"]["mean"]
+
+
+def test_results_of_names_with_line_ends_read_back(tmp_path: Path) -> None:
+    keys = ["s/a\rb", "s/a\nb", "s/plain"]
+    pictures = [PictureScores(key, "", {"model": {"psnr": 20.5}}, 0.0) for key in keys]
+    write_results(tmp_path, {"metrics": {"psnr": {}}}, pictures)
+    assert read_results(tmp_path).scores == {key: {"psnr": 20.5} for key in keys}
 
 
 def test_tables_show_every_metric_and_what_is_missing(two: tuple[Path, Path]) -> None:
