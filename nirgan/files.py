@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 from collections.abc import Iterable, Sequence
@@ -11,18 +12,26 @@ from typing import Any
 
 PARTS = ".*.part"
 """Names of files that are being written."""
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+"""What a sync answers when something may not be on the disk; anything else, that folders cannot be synced there."""
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder survive a power cut (a no-op where folders cannot be synced)."""
+    """Make renames inside a folder survive a power cut (a no-op where folders cannot be synced).
+
+    Raises:
+        OSError: if the disk refuses; with ``folder`` as its file name.
+    """
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows cannot open folders
         return
     try:
         os.fsync(handle)
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno in _LOST:
+            error.filename = str(folder)
+            raise
     finally:
         os.close(handle)
 
