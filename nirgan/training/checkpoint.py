@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nirgan.errors import NirganError
 from nirgan.files import sync_folder
-from nirgan.models.weights import WeightsInfo, read_info, save_weights
+from nirgan.models.weights import WeightsInfo, read_info, read_weights, save_weights
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,15 @@ class Checkpoints:
         """Replace ``best``, which has weights alone."""
         save_weights(self.folder / "best" / WEIGHTS, weights, info)
 
+    def drop_best_beyond(self, step: int) -> bool:
+        """Let ``last`` be the best, if the best comes after a step; returns whether it did."""
+        best = self.folder / "best" / WEIGHTS
+        if not best.is_file() or read_info(best).step <= step:
+            return False
+        info, tensors = read_weights(self.last / WEIGHTS)
+        self.save_best(tensors, info)
+        return True
+
     def settle(self) -> Path | None:
         """Finish what an interrupted save left undone; returns ``last``, or None if nothing was saved yet.
 
@@ -100,7 +109,7 @@ def read_state(folder: Path, *, mapped: bool = False) -> dict[str, Any]:
 
     Args:
         folder: The checkpoint's.
-        mapped: Leave the tensors on the disk until they are used.
+        mapped: Take no memory for the tensors until they are used; all bytes are read once, for their checksums.
 
     Raises:
         NirganError: if the file is broken or holds anything but tensors, numbers, strings, lists and dicts.

@@ -91,6 +91,11 @@ class Output:
         """Be patient with a stage that begins."""
         self._best.begin_stage()
 
+    def give_up_beyond(self, step: int) -> None:
+        """Forget a best that comes after a step which the run will not pass any more: what was saved last stands in."""
+        if self._checkpoints is not None and self._checkpoints.drop_best_beyond(step):
+            self._best.score = math.nan
+
     def numbers(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers by tag."""
         if self._log is not None:

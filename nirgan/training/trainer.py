@@ -337,6 +337,8 @@ class Trainer:
         self._stage.load_state_dict(state)
         self.horizon.load_state_dict(state["horizon"], step=self.step, seconds=self.clock.seconds)
         self._output.load_state_dict(state["output"])
+        if self.horizon.total is not None:  # perhaps a nearer one than before
+            self._output.give_up_beyond(max(self.step, self.horizon.total))
         self._history.load_state_dict(own["losses"])
         self.failed = list(own["failed"])
         if same:

@@ -14,8 +14,10 @@ from toy_training import toy_config
 
 from nirgan.errors import NirganError
 from nirgan.inference.find import find_weights
+from nirgan.models.weights import read_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.training import TrainResult, train
+from nirgan.training.checkpoint import Checkpoints
 
 
 class CrashError(Exception):
@@ -120,6 +122,20 @@ def test_more_steps_go_on_and_the_new_limit_is_kept(pairs: Path, tmp_path: Path)
     assert go_on(tmp_path / "run").steps == 10  # nothing left
     assert go_on(tmp_path / "run", steps=12).steps == 12
     assert go_on(tmp_path / "run").steps == 12
+
+
+@pytest.mark.parametrize("steps", [5, 6])
+def test_fewer_steps_leave_no_best_of_the_part_that_was_given_up(pairs: Path, tmp_path: Path, steps: int) -> None:
+    # With a rate this small, eight-bit scores never change: no later validation is better.
+    still = {"optimiser": {"lr": 1e-12}, "ema": {"decay": 0.0}, "options": {"noise": False}}
+    with pytest.raises(CrashError):
+        train(toy_config(pairs, **still), out=tmp_path / "run", progress=At(9, crash))
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+    best = checkpoints.folder / "best" / "weights.safetensors"
+    info, tensors = read_weights(checkpoints.last / "weights.safetensors")
+    checkpoints.save_best(tensors, info.model_copy(update={"step": 8}))
+    assert go_on(tmp_path / "run", steps=steps).steps == steps
+    assert read_weights(best)[0].step == steps
 
 
 def test_other_settings_are_refused_with_both_values(pairs: Path, tmp_path: Path) -> None:
