@@ -18,3 +18,12 @@ def init_normal(network: nn.Module, *, std: float = 0.02) -> None:
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def init_kaiming(network: nn.Module) -> None:
+    """He's start for ReLUs, in place: convolutions N(0, 2 / inputs of an output), biases 0 (MUNIT's code)."""
+    for module in network.modules():
+        if isinstance(module, _ConvNd):
+            nn.init.kaiming_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -34,10 +35,11 @@ def gan_criterion(name: str) -> Criterion:
     return LOSSES.get(f"gan-{name}").build
 
 
-def judged_as(logits: Logits, real: bool, criterion: Criterion) -> Tensor:
-    """The criterion's mean over the scales; with ``real=True`` on generated pictures it is the generator's loss."""
+def judged_as(logits: Logits, real: bool, criterion: Criterion, *, scales: Literal["mean", "sum"] = "mean") -> Tensor:
+    """The criterion over all scales; with ``real=True`` on generated pictures it is the generator's loss."""
     maps = [logits] if isinstance(logits, Tensor) else logits
-    return torch.stack([criterion(each, real) for each in maps]).mean()
+    values = torch.stack([criterion(each, real) for each in maps])
+    return values.mean() if scales == "mean" else values.sum()
 
 
 def discriminator_loss(real: Logits, fake: Logits, criterion: Criterion) -> Tensor:

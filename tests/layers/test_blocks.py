@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nirgan.layers.init import init_normal
+from nirgan.layers.init import init_kaiming, init_normal
 from nirgan.layers.norm import InstanceNorm2d, make_norm
 from nirgan.layers.residual import ResidualBlock
 from nirgan.layers.upsample import upsampling_conv
@@ -128,3 +128,12 @@ def test_starting_weights_are_those_of_dcgan() -> None:
     assert abs(network[1].weight.mean() - 1) < 2e-3
     assert 0.019 < network[1].weight.std() < 0.021
     assert not network[1].bias.any()
+
+
+def test_starting_weights_of_he_keep_the_variance() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Conv2d(64, 64, 3, padding=1), nn.ReLU())))
+    init_kaiming(network)
+    assert not any(conv.bias.detach().any() for conv in network[::2])
+    x = torch.randn(2, 64, 32, 32)
+    assert 0.5 < (network(x).square().mean() / x.square().mean()).item() < 2

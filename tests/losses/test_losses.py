@@ -9,6 +9,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from nirgan.losses.gan import cross_entropy, discriminator_loss, gan_criterion, judged_as, least_squares
+from nirgan.losses.gaussian_kl import gaussian_kl
 from nirgan.losses.l1 import l1
 from nirgan.losses.ssim import ssim_loss
 from nirgan.registry import LOSSES
@@ -41,6 +42,17 @@ def test_scales_count_alike_whatever_their_size() -> None:
     maps = [torch.zeros(1, 1, 8, 8), torch.full((1, 1, 1, 1), 3.0)]
     assert judged_as(maps, True, least_squares) == pytest.approx((1 + 4) / 2)
     assert discriminator_loss(maps, maps, least_squares) == pytest.approx(((1 + 4) / 2 + (0 + 9) / 2) / 2)
+
+
+def test_scales_may_be_summed() -> None:
+    maps = [torch.zeros(1, 1, 8, 8), torch.full((1, 1, 1, 1), 3.0)]
+    assert judged_as(maps, True, least_squares, scales="sum") == pytest.approx(1 + 4)
+    assert judged_as(LOGITS, True, least_squares, scales="sum") == judged_as(LOGITS, True, least_squares)
+
+
+def test_kl_of_codes_is_their_mean_square() -> None:
+    assert gaussian_kl(torch.zeros(2, 3)) == 0
+    assert gaussian_kl(torch.tensor([1.0, -3.0])) == pytest.approx(5)
 
 
 def test_criteria_are_found_by_name() -> None:
