@@ -9,20 +9,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from nirgan.discriminators.fpn import FpnDiscriminator
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
 from nirgan.layers.affine import Head
-from nirgan.layers.init import init_normal
-from nirgan.layers.pool import ImagePool
 from nirgan.layers.upsample import Upsample
-from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
 from nirgan.losses.l1 import l1
+from nirgan.models.cycles import CycleRecipe
 from nirgan.models.options import Count, Size, Weight
-from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
+from nirgan.models.recipe import At, Task, Term, Views
 from nirgan.registry import MODELS
 
 logger = logging.getLogger(__name__)
@@ -34,7 +32,7 @@ SMALLEST = 32
 
 
 @MODELS.register("asym-cyclegan", paper=PAPER)
-class AsymCycleGAN(Recipe):
+class AsymCycleGAN(CycleRecipe):
     """Unpaired translation both ways, with residual blocks and a pyramid discriminator on the way to colour only.
 
     Args:
@@ -111,28 +109,28 @@ class AsymCycleGAN(Recipe):
         upsample: Upsample = "transpose",
         head: Head = "direct",
     ) -> None:
-        super().__init__()
-        self._lambda_back, self._lambda_cycle = lambda_back, lambda_cycle
-        self._lambda_identity, self._lambda_paired_l1 = lambda_identity, lambda_paired_l1
         channels = (width, 2 * width, 4 * width, 8 * width)
         shared: dict[str, Any] = {"channels": channels, "norm": norm, "upsample": upsample, "head": head}
         generator = UNet(source_channels, 3, residual_blocks=n_res, **shared)
-        self.networks = nn.ModuleDict(
-            {
-                "generator": generator,
-                "generator_back": UNet(3, source_channels, **shared),
-                "discriminator": FpnDiscriminator(3, width=width, norm=norm),
-                "discriminator_back": PatchDiscriminator(source_channels, width=width, norm=norm),
-            }
+        super().__init__(
+            generator=generator,
+            generator_back=UNet(3, source_channels, **shared),
+            discriminator=FpnDiscriminator(3, width=width, norm=norm),
+            discriminator_back=PatchDiscriminator(source_channels, width=width, norm=norm),
+            gan=gan,
+            lambda_back=lambda_back,
+            lambda_cycle=lambda_cycle,
+            cycles_target=rec_direction == "both",
+            lambda_identity=lambda_identity,
+            pool_size=pool_size,
+            # Independent crops of different scenes even where pairs are registered: tolerance to that is the paper's
+            # point.
+            view="image" if lambda_paired_l1 else "unpaired",
         )
-        init_normal(self.networks)
-        self.pool, self.pool_back = ImagePool(pool_size), ImagePool(pool_size)
+        self._lambda_paired_l1 = lambda_paired_l1
         self.halo = -(-generator.radius // STRIDE) * STRIDE
         self.whole_picture = norm == "instance"
-        self._criterion = gan_criterion(gan)
-        self._cycles_target = lambda_cycle > 0 and rec_direction == "both"
         self._warn_below = 4 if norm == "batch" else 0
-        self.stages = (self._stage(),)
         if lambda_paired_l1:
             self.pairings = ("registered",)  # an option narrows what this instance accepts
 
@@ -144,90 +142,22 @@ class AsymCycleGAN(Recipe):
                 f"asym-cyclegan cannot train at crop {crop}: give a multiple of {STRIDE}, at least {SMALLEST}"
             )
 
-    def _stage(self) -> Stage:
-        # One optimiser for both generators and one for both discriminators; networks that no term reaches stay out.
-        optimiser = Optimiser(lr=2e-4, betas=(0.5, 0.999), schedule=Schedule("linear", hold=0.5))
-        back = bool(self._lambda_back)
-        both = back or self._lambda_cycle or self._lambda_identity
-        generators = ("generator", "generator_back") if both else ("generator",)
-        discriminators = ("discriminator", "discriminator_back") if back else ("discriminator",)
-        phases = (
-            Phase("generator", generators, optimiser=optimiser),
-            Phase("discriminator", discriminators, optimiser=optimiser),
-        )
-        # Independent crops of different scenes even where pairs are registered: tolerance to that is the paper's point.
-        return Stage("train", phases, view="image" if self._lambda_paired_l1 else "unpaired")
+    def identity_inputs(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The target in grey and the source repeated, each with the other's number of channels."""
+        gray_target, gray_source = (picture.mean(dim=1, keepdim=True) for picture in (target, source))
+        return gray_target.expand_as(source), gray_source.expand_as(target)
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
-        """Translate both ways and, where a cycle term wants it, back again; all in [-1, 1], source and target too."""
-        source, target = 2 * batch["source"] - 1, 2 * batch["target"] - 1
-        self._warn_of_small_batch(len(source))
-        generator, generator_back = self.networks["generator"], self.networks["generator_back"]
-        output = generator(source)
-        views: Views = {"source": source, "target": target, "output": output, "compared": output}
-        if self._lambda_back or self._cycles_target:
-            views["output_back"] = generator_back(target)
-        if self._lambda_cycle:
-            views["cycle_source"] = generator_back(output)
-        if self._cycles_target:
-            views["cycle_target"] = generator(views["output_back"])
-        if self._lambda_identity:
-            views["identity_target"] = generator(target.mean(dim=1, keepdim=True).expand_as(source))
-            views["identity_source"] = generator_back(source.mean(dim=1, keepdim=True).expand_as(target))
-        return views
-
-    def phase_views(self, phase: str, views: Views, at: At) -> Views:
-        """Logits: of this step's pictures for the generators, of pool draws and real ones for the discriminators."""
-        judge, judge_back = self.networks["discriminator"], self.networks["discriminator_back"]
-        if phase == "generator":
-            logits = {"logits_fake": judge(views["output"])}
-            if self._lambda_back:
-                logits["logits_fake_back"] = judge_back(views["output_back"])
-            return logits
-        drawn = self.pool.draw(views["output"], at.generator)
-        logits = {"logits_real": judge(views["target"]), "logits_fake": judge(drawn)}
-        if self._lambda_back:
-            drawn_back = self.pool_back.draw(views["output_back"], at.generator)
-            logits["logits_real_back"] = judge_back(views["source"])
-            logits["logits_fake_back"] = judge_back(drawn_back)
-        return logits
+        """As every cycle-consistent recipe."""
+        self._warn_of_small_batch(len(batch["source"]))
+        return super().forward(batch, at)
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
-        """L_G = L_adv + λ1·L_adv_back + λ2·(cycles); L_D is the same for both discriminators."""
-        criterion = self._criterion
+        """L_G = L_adv + λ1·L_adv_back + λ2·(cycles) and the options' terms; L_D is the same for both discriminators."""
+        terms = super().terms(phase, at)
         if phase == "discriminator":
-            terms = [
-                Term("adversarial", 1.0, lambda v: discriminator_loss(v["logits_real"], v["logits_fake"], criterion))
-            ]
-            if self._lambda_back:
-                back = Term(
-                    "adversarial_back",
-                    1.0,
-                    lambda v: discriminator_loss(v["logits_real_back"], v["logits_fake_back"], criterion),
-                )
-                terms.append(back)
             return terms
-        return [
-            Term("adversarial", 1.0, lambda v: judged_as(v["logits_fake"], True, criterion)),
-            Term("adversarial_back", self._lambda_back, lambda v: judged_as(v["logits_fake_back"], True, criterion)),
-            Term("cycle_source", self._lambda_cycle, lambda v: l1(v["cycle_source"], v["source"])),
-            Term(
-                "cycle_target",
-                self._lambda_cycle if self._cycles_target else 0.0,
-                lambda v: l1(v["cycle_target"], v["target"]),
-            ),
-            Term("identity_target", self._lambda_identity, lambda v: l1(v["identity_target"], v["target"])),
-            Term("identity_source", self._lambda_identity, lambda v: l1(v["identity_source"], v["source"])),
-            Term("paired_l1", self._lambda_paired_l1, lambda v: l1(v["compared"], v["target"])),
-        ]
-
-    def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """RGB in [-1, 1] at the source's size."""
-        return self.networks["generator"](2 * source - 1)
-
-    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
-        """From [-1, 1] to [0, 1]."""
-        return ((raw + 1) / 2).clamp(0, 1)
+        return [*terms, Term("paired_l1", self._lambda_paired_l1, lambda v: l1(v["compared"], v["target"]))]
 
     def _warn_of_small_batch(self, size: int) -> None:
         if size < self._warn_below:
