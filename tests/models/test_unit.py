@@ -315,6 +315,7 @@ def without_norms(recipe: Recipe) -> Recipe:
                 setattr(module, name, nn.LeakyReLU(0.2))
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, 0.2)
+    nn.init.normal_(recipe.networks["decoder_target"].body[-1].weight, 0, 1e-3)  # tanh must not saturate
     return recipe.eval().double()
 
 
