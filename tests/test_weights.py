@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from nirgan.errors import NirganError
 from nirgan.models import create_model
 from nirgan.models.pix2pix import Pix2Pix
-from nirgan.models.recipe import Recipe
+from nirgan.models.recipe import Recipe, Task
 from nirgan.models.weights import WeightsInfo, describe, load_recipe, read_info, save_weights
 from nirgan.registry import MODELS
 
@@ -64,8 +64,8 @@ class Fetching(Pix2Pix):
 
     fetched: ClassVar[list[str]] = []
 
-    def __init__(self, *, pretrained: bool = True, **given: Any) -> None:
-        super().__init__(**given, **TINY)
+    def __init__(self, *, task: Task, source_channels: int, crop: int, pretrained: bool = True) -> None:
+        super().__init__(task=task, source_channels=source_channels, crop=crop, **TINY)
         if pretrained:
             self.fetched.append("once")
 
@@ -75,9 +75,9 @@ def test_nothing_is_fetched_to_load_weights(tmp_path: Path) -> None:
     recipe = create_model("toy-fetching", crop=32)
     state = recipe.state_dict()
     info = describe("toy-fetching", recipe)
-    assert info.options == {"pretrained": True}
+    assert info.options["pretrained"]
     save_weights(path, {name: state[name] for name in recipe.weight_names()}, info)
-    assert load_recipe(path)[1].options == {"pretrained": True}
+    assert load_recipe(path)[1].options["pretrained"]
     assert Fetching.fetched == ["once"]
 
 
