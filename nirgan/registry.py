@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -34,7 +35,7 @@ class Registry:
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._walked = False
-        self._plugins: dict[str, EntryPoint] | None = None
+        self._plugins: dict[tuple[str, ...], dict[str, EntryPoint]] = {}
 
     @property
     def group(self) -> str:
@@ -62,9 +63,10 @@ class Registry:
 
     def plugins(self) -> dict[str, EntryPoint]:
         """Entry points of this kind by name; two packages offering one name is an error."""
-        if self._plugins is None:  # a look into every installed package, so once
-            self._plugins = self._find_plugins()
-        return self._plugins
+        path = tuple(sys.path)
+        if path not in self._plugins:  # a look into every package that is installed there, so once
+            self._plugins[path] = self._find_plugins()
+        return self._plugins[path]
 
     def _find_plugins(self) -> dict[str, EntryPoint]:
         found: dict[str, EntryPoint] = {}

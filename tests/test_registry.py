@@ -79,6 +79,9 @@ def test_installed_packages_are_looked_through_once(registry: Registry, monkeypa
         registry.names()
         registry.plugins()
     assert looks == ["nirgan.parts"]
+    monkeypatch.syspath_prepend("elsewhere")
+    registry.names()
+    assert len(looks) == 2
 
 
 def test_built_ins_are_found_by_walking() -> None:
