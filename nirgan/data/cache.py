@@ -1,4 +1,4 @@
-"""Keep decoded pictures in memory, as their stored integers, under a limit."""
+"""Keep decoded pictures in memory under a limit, most of them in the numbers that their files hold."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _GAP = 4
 def contact_sheet(
     data: Data, *, crop: int, count: int, seed: int, augment: Augmentation
 ) -> tuple[np.ndarray[Any, Any], list[str]]:
-    """Draw the first batch of a run with these settings.
+    """Draw the first crops of a run with these settings, side by side as far as they belong together.
 
     Returns:
         (H, W, 3) uint8, one row per sample with source and target side by side; and what could not be read.

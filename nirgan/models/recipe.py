@@ -78,7 +78,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """How a phase's networks are updated. Fields as in ``torch.optim``; the run's config may override each."""
+    """How a phase's networks are updated. Fields as in ``torch.optim``.
+
+    The run's config may override them, but for the schedule's ``final``, ``factor`` and ``parts``.
+    """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = 2e-4
@@ -113,8 +116,9 @@ class Stage:
     Attributes:
         name: Unique in the recipe.
         phases: In the order in which a step runs them.
-        view: What the data layer serves (``image``, ``unpaired``, ``clip``, ``one-box``, ``boxes``), or a function of
-            ``At`` for methods that alternate; that function must not draw random numbers.
+        view: What the data layer serves, ``image`` (source and target of a pair) or ``unpaired`` (of two records);
+            ``clip``, ``one-box`` and ``boxes`` are refused so far. Or a function of ``At``, for methods that alternate,
+            which must not draw random numbers.
         batch_size: Per process; None takes the run's.
         share: Part of the run's steps, relative to the other stages' shares.
         starts_from: Networks that begin as copies of others: ``{"instance": "full"}``.
@@ -198,7 +202,8 @@ class Recipe(nn.Module, ABC):
         halo: Pixels around a point beyond which the source no longer changes ``predict``'s answer there (the receptive
             field's radius, rounded up to a multiple of the stride). Tiles with this margin equal the whole picture.
         working_size: Short side at which ``predict`` runs, None for the picture's own size.
-        whole_picture: True when the answer at a point depends on statistics of the whole picture (instance norm).
+        whole_picture: True when the answer at a point depends on all of the picture, which then is not tiled; unless it
+            does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
     """
 

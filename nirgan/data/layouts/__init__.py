@@ -38,12 +38,10 @@ class Layout(ABC):
 
     Attributes:
         rank: Built-in layouts are tried from the lowest rank to the highest.
-        holds_sets: Whether it is a folder of folders in other layouts.
         summary: One line for ``nirgan data list``.
     """
 
     rank: ClassVar[int] = 50
-    holds_sets: ClassVar[bool] = False
     summary: ClassVar[str] = ""
 
     @abstractmethod

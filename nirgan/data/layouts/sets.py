@@ -20,7 +20,6 @@ class Splits(Layout):
     """``train/``, ``val/``, ``test/``, each in any other layout; names begin with the folder because stems repeat."""
 
     rank: ClassVar[int] = 10
-    holds_sets: ClassVar[bool] = True
     summary: ClassVar[str] = "train/ val/ test/, each in one of the other layouts"
 
     def recognise(self, folder: Path) -> bool:
@@ -50,7 +49,6 @@ class Sets(Layout):
     """Sets of pairs one level down, with or without a ``split.csv`` beside them; each folder names its set."""
 
     rank: ClassVar[int] = 60
-    holds_sets: ClassVar[bool] = True
     summary: ClassVar[str] = "several sets of pairs one level down, with a split.csv beside them"
 
     def recognise(self, folder: Path) -> bool:
