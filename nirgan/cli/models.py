@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nirgan.cli.output import Json, emit_json
+
+if TYPE_CHECKING:
+    from nirgan.models.recipe import Recipe
 
 group = typer.Typer(
     help="List the models and show one: paper, tasks, pairings, networks, parameters.", no_args_is_help=True
@@ -33,10 +36,10 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one model: its networks with their parameters, its options with their defaults, its presets."""
-    from nirgan.models import create_model, recipe_class, recipe_options
+    from nirgan.models import create_model, recipe_class
     from nirgan.registry import MODELS
 
-    recipe_type = recipe_class(name)
+    recipe_type, registered = recipe_class(name), recipe_class(name, {"registration": True})
     recipe = create_model(name, task=task)  # type: ignore[arg-type]  # create_model checks it
     result: dict[str, Any] = {
         "name": name,
@@ -47,9 +50,13 @@ def show(
             network: {"parameters": sum(p.numel() for p in module.parameters())}
             for network, module in recipe.networks.items()
         },
-        "options": {option: _plain(p.default) for option, p in recipe_options(recipe_type).items()},
+        "options": _defaults(recipe_type),
         "presets": {preset: dict(values) for preset, values in recipe_type.presets.items()},
     }
+    own = result["options"]
+    added = {option: value for option, value in _defaults(registered).items() if option not in own}
+    if added:
+        result["registration"] = added
     if json:
         emit_json(result)
         return
@@ -60,6 +67,8 @@ def show(
         typer.echo(f"  network   {network:<24} {facts['parameters']:>12,} parameters")
     for option, default in result["options"].items():
         typer.echo(f"  option    {option:<24} {default!r}")
+    for option, default in added.items():
+        typer.echo(f"  option    {option:<24} {default!r} (with registration=true)")
     for preset, values in result["presets"].items():
         typer.echo(f"  preset    {preset:<24} {values}")
 
@@ -77,6 +86,12 @@ def _row(name: str) -> dict[str, Any]:
         "pairings": [str(p) for p in getattr(recipe, "pairings", ())],
         "paper": entry.paper or getattr(recipe, "paper", ""),
     }
+
+
+def _defaults(recipe: type[Recipe]) -> dict[str, Any]:
+    from nirgan.models import recipe_options
+
+    return {option: _plain(p.default) for option, p in recipe_options(recipe).items()}
 
 
 def _plain(value: Any) -> Any:

@@ -123,6 +123,7 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
     if check_limits(given, where):
         preset = {key: value for key, value in preset.items() if key not in LIMITS}
     config = check(merge(preset, {"model": name, "preset": preset_name}, given), where)
+    recipe = recipe_class(name, config.options)
     config = config.model_copy(update={"options": resolve_options(name, recipe, config.options)})
     if config.task is None:
         config = config.model_copy(update={"task": recipe.tasks[0]})

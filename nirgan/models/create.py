@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from nirgan.errors import NirganError
-from nirgan.models.options import resolve_options
+from nirgan.models.nirgan_reg import with_registration
+from nirgan.models.options import REGISTRATION, can_register, resolve_options
 from nirgan.models.recipe import Recipe, Task
 from nirgan.registry import MODELS
 
@@ -16,12 +18,17 @@ def list_models() -> list[str]:
     return MODELS.names()
 
 
-def recipe_class(name: str) -> type[Recipe]:
-    """The recipe called ``name``; raises NirganError with the nearest valid name if there is none."""
+def recipe_class(name: str, options: Mapping[str, Any] | None = None) -> type[Recipe]:
+    """The recipe called ``name``, with a registration network if the options ask for one and it can have one.
+
+    Raises:
+        NirganError: if there is none; the nearest valid name is named.
+    """
     build = MODELS.get(name).build
     if not (inspect.isclass(build) and issubclass(build, Recipe)):
         raise NirganError(f"model '{name}' is not a Recipe class but {build!r}; see nirgan/models/README.md")
-    return build
+    registered = options is not None and options.get(REGISTRATION) and can_register(build)
+    return with_registration(build) if registered else build
 
 
 def create_model(
@@ -39,7 +46,7 @@ def create_model(
     Raises:
         NirganError: for an unknown name, task or option, or a value of the wrong type or range.
     """
-    recipe = recipe_class(name)
+    recipe = recipe_class(name, options)
     task = task or recipe.tasks[0]
     if task not in recipe.tasks:
         raise NirganError(f"{name} is not for the task '{task}'; it does {', '.join(recipe.tasks)}")
@@ -47,6 +54,7 @@ def create_model(
     options = resolve_options(name, recipe, options)
     recipe.check_crop(crop, options)
     given = {"task": task, "source_channels": source_channels, "crop": crop}
-    built = recipe(**given, **options)  # type: ignore[arg-type]
+    own = {option: value for option, value in options.items() if option != REGISTRATION}  # what chose the class
+    built = recipe(**given, **own)  # type: ignore[arg-type]
     built.built_with = {**given, **options}
     return built

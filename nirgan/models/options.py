@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,16 +17,33 @@ Size = Annotated[int, Field(ge=1)]
 """Channels, blocks, levels: at least one."""
 Weight = Annotated[float, Field(ge=0)]
 """Of a term in a sum of losses."""
+Pixels = Annotated[float, Field(gt=0)]
+"""A length."""
 
+REGISTRATION = "registration"
+"""Switch that every recipe for registered pairs has: it brings a registration network and that one's options."""
 GIVEN = ("task", "source_channels", "crop")
 """What every recipe's constructor takes besides its own options."""
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
+def can_register(recipe: type[Recipe]) -> bool:
+    """Whether a registration network may be of use: NIR and colour come in pairs, which may be off by some pixels."""
+    return "registered" in recipe.pairings and "nir2rgb" in recipe.tasks
+
+
 def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
     """The method's own options by name: the constructor's parameters but those that every recipe takes."""
-    parameters = inspect.signature(recipe).parameters
-    return {name: p for name, p in parameters.items() if name not in GIVEN}
+    signatures = reversed([inspect.signature(constructor) for constructor in _constructors(recipe)])
+    parameters = [p for signature in signatures for p in signature.parameters.values()]
+    options = {
+        p.name: p
+        for p in parameters
+        if p.name not in ("self", *GIVEN) and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
+    if can_register(recipe):
+        options[REGISTRATION] = inspect.Parameter(REGISTRATION, inspect.Parameter.KEYWORD_ONLY, default=False)
+    return options
 
 
 def offline_options(recipe: type[Recipe]) -> dict[str, Any]:
@@ -55,7 +72,9 @@ def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -
         NirganError: for an option that the recipe does not have, or a value that is not of its type or range.
     """
     known = recipe_options(recipe)
-    hints = typing.get_type_hints(recipe.__init__, include_extras=True)
+    hints: dict[str, Any] = {REGISTRATION: bool}
+    for constructor in _constructors(recipe):
+        hints = typing.get_type_hints(constructor, include_extras=True) | hints
     for option, value in options.items():
         if option not in known:
             raise NirganError(
@@ -63,6 +82,16 @@ def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -
             )
         if option in hints and (reason := _mistake(value, hints[option])):
             raise NirganError(f"{name}: option '{option}' is {value!r}, but {reason}")
+
+
+def _constructors(recipe: type[Recipe]) -> Iterator[Any]:
+    """The class's constructor and, as long as one passes ``**options`` on, that of the class it stands before."""
+    for owner in recipe.__mro__[: recipe.__mro__.index(Recipe)]:
+        constructor = vars(owner).get("__init__")
+        if constructor is not None:
+            yield constructor
+            if not any(p.kind == p.VAR_KEYWORD for p in inspect.signature(constructor).parameters.values()):
+                return
 
 
 def _mistake(value: Any, hint: Any) -> str:

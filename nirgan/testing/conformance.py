@@ -30,15 +30,22 @@ FIT_TERMS = ("l1", "l2", "reconstruction", "cycle", "class")
 """A term whose name begins with one of these measures how well the recipe fits its pictures, and must fall."""
 
 
-def conformance(model: str, *, task: str | None = None, extras: Mapping[str, Any] | None = None) -> type:
+def conformance(
+    model: str,
+    *,
+    task: str | None = None,
+    extras: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> type:
     """A class of tests for the recipe called ``model``; give it a name that begins with ``Test``.
 
     Args:
         model: As registered; two-process tests find it by name in new processes, through its entry point.
         task: None takes the recipe's first.
         extras: Values of the sample fields that the recipe needs (``caption``, ``boxes`` …), the same for every sample.
+        options: Of the recipe, over those of its preset.
     """
-    settings = {"model": model, "task": task, "extras": dict(extras or {})}
+    settings = {"model": model, "task": task, "extras": dict(extras or {}), "options": dict(options or {})}
     return type(f"Test_{model.replace('-', '_')}", (RecipeConformance,), settings)
 
 
@@ -49,6 +56,7 @@ class RecipeConformance:
     model: ClassVar[str]
     task: ClassVar[str | None] = None
     extras: ClassVar[dict[str, Any]] = {}
+    options: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
         cls.__test__ = True
@@ -58,7 +66,7 @@ class RecipeConformance:
     def config(self, **changes: Any) -> RunConfig:
         """The run settings of the preset ``tiny``."""
         task = {} if self.task is None else {"task": self.task}
-        return resolve_config({"model": self.model, "preset": "tiny", **task, **changes})
+        return resolve_config({"model": self.model, "preset": "tiny", "options": self.options, **task, **changes})
 
     def build(self, *, channels: int = 1, **options: Any) -> Recipe:
         """The recipe at its preset ``tiny``, prepared, with weights from seed 0."""

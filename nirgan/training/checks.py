@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nirgan.data.index import Data, Record
-from nirgan.data.sample import Sample
+from nirgan.data.sample import Pairing, Sample
 from nirgan.errors import NirganError, nearest
+from nirgan.models.options import can_register
 from nirgan.models.recipe import Recipe
 from nirgan.registry import MODELS
 from nirgan.training.validate import evenly_spread
@@ -28,9 +29,11 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
             train on.
     """
     if data.pairing not in recipe.pairings:
+        registers = data.pairing == Pairing.UNREGISTERED and can_register(type(recipe))
+        hint = ", --set options.registration=true" if registers else ""
         raise NirganError(
             f"{name} takes {' or '.join(recipe.pairings)} data, and this is {data.pairing} "
-            f"({'; '.join(data.layouts)}): give --pairing {recipe.pairings[0]} if it is that in truth, "
+            f"({'; '.join(data.layouts)}): give --pairing {recipe.pairings[0]} if it is that in truth{hint}, "
             f"or another --model{_that_take(data)}"
         )
     if not data.sources("train") or not data.targets("train"):

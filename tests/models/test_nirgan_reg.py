@@ -1,0 +1,323 @@
+"""Registration as an option of paired recipes: what is compared, who learns from it, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nirgan.config import resolve_config
+from nirgan.data.synth import render, write_scenes
+from nirgan.errors import NirganError
+from nirgan.inference.run import translate_source
+from nirgan.layers.warp import warp
+from nirgan.losses.l1 import l1
+from nirgan.models import create_model, recipe_class, recipe_options
+from nirgan.models.nirgan_reg import Registration, with_registration
+from nirgan.models.options import resolve_options
+from nirgan.models.recipe import Phase, Recipe, Stage, Term
+from nirgan.models.weights import load_recipe, read_info, read_weights
+from nirgan.training import train
+
+TINY = {"width": 4, "dropout": "none", "registration": True, "registration_width": 4}
+
+
+def build(crop: int = 32, **options: Any) -> Recipe:
+    torch.manual_seed(0)
+    return create_model("pix2pix", crop=crop, **{**TINY, **options})
+
+
+def stir(recipe: Recipe) -> Recipe:
+    """Give the registration network a field that is not zero."""
+    for parameter in recipe.networks["registration"].out.parameters():
+        nn.init.normal_(parameter, 0, 0.1)
+    return recipe
+
+
+def drawing(field: Sequence[float], largest: float = 16.0) -> Any:
+    """A registration network that draws one shift everywhere."""
+    return lambda pictures: torch.tensor(field).view(1, 2, 1, 1).expand(len(pictures), 2, *pictures.shape[2:]) / largest
+
+
+# --- what is compared ---------------------------------------------------------------------------------------------
+
+
+def test_the_first_warp_is_the_identity(batch, at) -> None:
+    views = build()(batch(2, 32), at)
+    assert not views["field"].any()
+    assert views["field"].shape == (2, 2, 32, 32)
+    assert torch.equal(views["compared"], views["output"])
+
+
+def test_the_network_sees_output_and_target(batch, at) -> None:
+    recipe, seen = build(), []
+    recipe.networks["registration"].register_forward_pre_hook(lambda _, pictures: seen.append(pictures[0]))
+    views = recipe(batch(2, 32), at)
+    assert torch.equal(seen[0], torch.cat([views["output"], views["target"]], dim=1))
+
+
+def test_compared_is_the_output_moved_by_the_field(batch, at) -> None:
+    recipe = stir(build(largest_shift=3.0))
+    views = recipe(batch(2, 32), at)
+    assert 0.01 < float(views["field"].detach().abs().max()) <= 3
+    assert torch.equal(views["compared"], warp(views["output"], views["field"]))
+    term = {t.name: t for t in recipe.terms("generator", at)}["l1"]
+    assert torch.equal(term.fn(views), l1(views["compared"], views["target"]))
+
+
+def test_a_shift_is_in_pixels_of_the_output(batch, at) -> None:
+    recipe = build()
+    recipe.networks["registration"].forward = drawing((4.0, -2.0))
+    views = recipe(batch(2, 32), at)
+    # Pixel (x, y) is compared with what the output has at (x + 4, y - 2).
+    assert torch.allclose(views["compared"][..., 2:, :-4], views["output"][..., :-2, 4:], atol=1e-5)
+    assert float(views["field"][:, 0].mean()) == pytest.approx(4)
+
+
+def test_every_compared_view_is_moved_by_the_same_field(batch, at) -> None:
+    class TwoPictures(recipe_class("pix2pix")):  # type: ignore[misc]
+        def forward(self, batch: Any, at: Any) -> dict[str, Any]:
+            views = super().forward(batch, at)
+            return {**views, "compared_draft": 0.5 * views["output"]}
+
+    torch.manual_seed(0)
+    own = {key: value for key, value in TINY.items() if key != "registration"}
+    recipe = stir(with_registration(TwoPictures)(task="nir2rgb", source_channels=1, crop=32, **own))
+    views = recipe(batch(2, 32), at)
+    assert torch.allclose(views["compared_draft"], 0.5 * views["compared"], atol=1e-6)
+
+
+# --- who learns ---------------------------------------------------------------------------------------------------
+
+
+def test_smoothness_joins_the_phase_that_compares(batch, phase_values) -> None:
+    recipe = build(lambda_smooth=7.0)
+    recipe.networks["registration"].forward = drawing((4.0, 0.0))
+    assert [phase.trains for phase in recipe.stages[0].phases] == [("discriminator",), ("generator", "registration")]
+    found = phase_values(recipe, "generator", batch(2, 32))
+    assert set(found) == {"adversarial", "l1", "smoothness"}
+    assert found["smoothness"] == 0  # a shift of everything
+    assert set(phase_values(recipe, "discriminator", batch(2, 32))) == {"adversarial"}
+    recipe = stir(build(lambda_smooth=7.0))
+    terms = {t.name: t for t in recipe.terms("generator", torch_at())}
+    assert terms["smoothness"].weight == 7
+    views = recipe(batch(2, 32), torch_at())
+    dx, dy = (np.diff(views["field"].detach().numpy(), axis=axis) for axis in (3, 2))
+    value = float(terms["smoothness"].fn(views).detach())
+    assert value == pytest.approx(float((dx**2).mean() + (dy**2).mean()), rel=1e-5)
+
+
+def torch_at() -> Any:
+    from nirgan.models.recipe import At
+
+    return At(0, 0, 0, 0.0, "train", torch.Generator().manual_seed(0))
+
+
+def test_l1_teaches_generator_and_registration_network(batch, at) -> None:
+    recipe = stir(build())
+    views = recipe(batch(2, 32), at)
+    {t.name: t for t in recipe.terms("generator", at)}["l1"].fn(views).backward()
+    for name in ("generator", "registration"):
+        assert all(p.grad is not None and p.grad.any() for p in recipe.networks[name].parameters()), name
+    assert all(p.grad is None for p in recipe.networks["discriminator"].parameters())
+
+
+def test_the_discriminators_phase_reaches_neither(batch, at) -> None:
+    for judged in ("output", "registered"):
+        recipe = stir(build(judged=judged))
+        views = recipe(batch(2, 32), at)
+        own = recipe.phase_views("discriminator", views, at)
+        sum(t.fn(views | own) for t in recipe.terms("discriminator", at)).backward()
+        for name in ("generator", "registration"):
+            assert all(p.grad is None for p in recipe.networks[name].parameters())
+
+
+@pytest.mark.parametrize(("judged", "shown"), [("output", "output"), ("registered", "compared")])
+def test_what_the_discriminator_sees(judged: str, shown: str, batch, at) -> None:
+    recipe, seen = stir(build(judged=judged)), []
+    recipe.networks["discriminator"].register_forward_pre_hook(lambda _, pair: seen.append(pair[0]))
+    views = recipe(batch(2, 32), at)
+    recipe.phase_views("generator", views, at)
+    recipe.phase_views("discriminator", views, at)
+    assert torch.equal(seen[0], torch.cat([views["source"], views[shown]], 1))
+    assert torch.equal(seen[2], seen[0])
+    assert torch.equal(seen[1], torch.cat([views["source"], views["target"]], 1))
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+def test_the_switch_is_an_option_of_every_recipe_for_pairs() -> None:
+    plain = recipe_options(recipe_class("pix2pix"))
+    assert plain["registration"].default is False
+    assert "lambda_smooth" not in plain
+    registered = recipe_class("pix2pix", {"registration": True})
+    assert registered is recipe_class("pix2pix", {"registration": True})
+    assert issubclass(registered, recipe_class("pix2pix"))
+    assert set(recipe_options(registered)) == {
+        *plain,
+        "lambda_smooth",
+        "registration_width",
+        "largest_shift",
+        "judged",
+    }
+
+
+def test_options_are_resolved_and_checked() -> None:
+    options = resolve_config({"model": "pix2pix", "options": {"registration": True, "width": 8}}).options
+    assert options["registration"] is True
+    assert options["lambda_smooth"] == 10
+    assert options["lambda_l1"] == 100
+    assert resolve_config({"model": "pix2pix"}).options["registration"] is False
+    for wrong, words in (
+        ({"registration": "yes"}, "option 'registration' is 'yes', but should be a valid boolean"),
+        ({"lambda_smooth": 5.0}, "no option 'lambda_smooth'"),
+        ({"registration": True, "lambda_smooth": -1.0}, "'lambda_smooth' is -1"),
+        ({"registration": True, "largest_shift": 0.0}, "'largest_shift' is 0"),
+        ({"registration": True, "judged": "both"}, "'judged' is 'both', but should be 'output' or 'registered'"),
+        ({"registration": True, "lambda_l1": -1.0}, "'lambda_l1' is -1"),
+    ):
+        with pytest.raises(NirganError, match=words):
+            resolve_config({"model": "pix2pix", "options": wrong})
+
+
+def test_models_show_names_the_options(nirgan) -> None:
+    shown = json.loads(nirgan("models", "show", "pix2pix", "--json").out)
+    assert shown["options"]["registration"] is False
+    assert shown["registration"]["lambda_smooth"] == 10
+    assert "lambda_smooth            10.0 (with registration=true)" in nirgan("models", "show", "pix2pix").out
+
+
+class Unpaired(Recipe):
+    """Never takes pairs."""
+
+    pairings = ("unpaired",)
+
+
+class NeverCompares(Recipe):
+    """Takes pairs, and has a term that looks at something else."""
+
+    def __init__(self, *, task: str, source_channels: int, crop: int) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict({"generator": nn.Conv2d(1, 3, 1)})
+        self.stages = (Stage("train", (Phase("generator", ("generator",)),)),)
+
+    def forward(self, batch: Any, at: Any) -> dict[str, Any]:
+        return {"output": self.networks["generator"](batch["source"])}
+
+    def terms(self, phase: str, at: Any) -> Sequence[Term]:
+        return [Term("l1", 1.0, lambda v: l1(v["output"], v["target"])), Term("zero", 0.0, lambda v: v["compared"])]
+
+    def predict(self, source: Tensor, conditions: Any) -> Tensor:
+        return self.networks["generator"](source)
+
+    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
+        return raw
+
+
+def test_recipes_that_compare_no_pairs_are_refused() -> None:
+    with pytest.raises(NirganError, match="Unpaired takes no pairs of NIR and colour"):
+        with_registration(Unpaired)
+    with pytest.raises(NirganError, match="has no option 'registration'"):
+        resolve_options("unpaired", Unpaired, {"registration": True})
+    with pytest.raises(NirganError, match="no term compares the output"):
+        with_registration(NeverCompares)(task="nir2rgb", source_channels=1, crop=32)
+    with pytest.raises(NirganError, match="no term compares the output"):
+        build(lambda_l1=0.0)
+    with pytest.raises(NirganError, match="no term compares the output"):
+        create_model("asym-cyclegan", crop=32, width=4, n_res=0, registration=True)
+    paired = create_model("asym-cyclegan", crop=32, width=4, n_res=0, registration=True, lambda_paired_l1=1.0)
+    assert "registration" in paired.stages[0].phases[0].trains
+
+
+def test_grey_sources_are_refused() -> None:
+    with pytest.raises(NirganError, match="gray2rgb computes the source from the target"):
+        build(task="gray2rgb")
+
+
+@pytest.mark.parametrize("crop", [36, 100])
+def test_crops_that_cannot_be_halved_are_refused(crop: int) -> None:
+    with pytest.raises(NirganError, match=f"registration cannot train at crop {crop}: give a multiple of 8"):
+        build(crop, levels=2)
+
+
+def test_unregistered_pairs_are_taken_besides_what_the_recipe_takes() -> None:
+    assert recipe_class("pix2pix").pairings == ("registered",)
+    assert build().pairings == ("registered", "unregistered")
+
+
+def test_size_of_the_network() -> None:
+    with torch.device("meta"):
+        recipe = create_model("pix2pix", registration=True)
+    assert isinstance(recipe, Registration)
+    parameters = sum(p.numel() for p in recipe.networks["registration"].parameters())
+    channels = [6, 32, 64, 128, 128, 128]
+    down = sum(16 * a * b + b for a, b in pairwise(channels))
+    up = sum(9 * a * b + b for a, b in ((128, 128), (256, 128), (256, 64), (128, 32), (64, 2)))
+    assert parameters == down + up == 1_319_874
+
+
+# --- a run --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_on_unregistered_pairs_translates_without_the_network(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 6, size=(40, 48), shift_px=3)
+    given = {
+        "model": "pix2pix",
+        "preset": "tiny",
+        "data": [str(tmp_path / "scenes")],
+        "pairing": "unregistered",
+        "steps": 2,
+        "options": {"registration": True, "registration_width": 4},
+        "device": "cpu",
+    }
+    with pytest.raises(NirganError, match="--set options.registration=true"):
+        train(resolve_config({**given, "options": {}}), out=tmp_path / "refused")
+    result = train(resolve_config(given), out=tmp_path / "run")
+    path = result.run / "checkpoints" / "last" / "weights.safetensors"
+    info, tensors = read_info(path), read_weights(path)[1]
+    assert info.options["registration"] is True
+    assert info.options["registration_width"] == 4
+    assert all(name.startswith("networks.generator.") for name in tensors)
+    recipe, _ = load_recipe(path)
+    assert translate_source(recipe, torch.rand(1, 33, 50)).shape == (3, 33, 50)
+
+
+# --- what it is for -----------------------------------------------------------------------------------------------
+
+SHIFT, SIDE = 4.0, 64
+
+
+def scenes(count: int, shift: float, *, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
+    """Source and target (NIR shifted by so many pixels, each scene in a direction of its own), and the shifts."""
+    rendered = [render(seed, index, height=SIDE, width=SIDE, shift_px=shift) for index in range(count)]
+    pictures = {
+        "source": torch.from_numpy(np.stack([scene.nir[None] for scene in rendered])),
+        "target": torch.from_numpy(np.stack([scene.rgb.transpose(2, 0, 1) for scene in rendered])),
+    }
+    return pictures, torch.from_numpy(np.stack([scene.matrix[:, 2] for scene in rendered])).float()
+
+
+def trained(train_step: Any, pictures: dict[str, Tensor], **options: Any) -> Recipe:
+    recipe = build(SIDE, levels=4, width=8, **options)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(400):
+        chosen = torch.randperm(len(pictures["source"]), generator=generator)[:4]
+        train_step(recipe, {**{name: each[chosen] for name, each in pictures.items()}, "view": "image"}, step)
+    return recipe
+
+
+@pytest.mark.slow
+def test_pairs_that_are_off_by_four_pixels(train_step, at) -> None:
+    pictures, shifts = scenes(24, SHIFT)
+    registered = trained(train_step, pictures)
+    with torch.no_grad():
+        found = registered({**pictures, "view": "image"}, at)["field"].mean(dim=(2, 3))
+    assert (found - shifts).norm(dim=1).mean() < 0.5 * SHIFT  # no field at all is off by the shift
