@@ -41,7 +41,7 @@ def stir(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def drawing(field: Sequence[float], largest: float = 16.0) -> Any:
+def drawing(field: Sequence[float], largest: float = 24.0) -> Any:
     """A registration network that draws one shift everywhere."""
     return lambda pictures: torch.tensor(field).view(1, 2, 1, 1).expand(len(pictures), 2, *pictures.shape[2:]) / largest
 

@@ -46,7 +46,7 @@ class Registration(Recipe):
         crop: int,
         lambda_smooth: Weight = 10.0,
         registration_width: Size = 32,
-        largest_shift: Pixels = 16.0,
+        largest_shift: Pixels = 24.0,
         judged: Literal["output", "registered"] = "output",
         **options: Any,
     ) -> None:
