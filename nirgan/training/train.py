@@ -130,18 +130,8 @@ class _Assembly:
         runtime = self.runtime
         data = open_training_data(self.config, folder)
         recipe = build_recipe(self.config, data)
-        check_data(self.config.model, recipe, data)
-        check_phases(recipe, self.config.phases)
-        batches = TrainingBatches(data, self.config, runtime) if recipe.stages else None  # refuses sizes
-        if self.config.init_from is not None and folder is None:  # a run that goes on has taken over what it needs
-            check_source(self.config)
-        if self.config.sync_batch_norm and runtime.device.type != "cuda":
-            raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
-        if self.run is not None:
-            self.run.hold()
-        runtime.launch()  # what can be refused was refused by now, once
-        if self.run is not None:
-            logger.info("run %s on %s (tensorboard --logdir %s)", self.run.path, runtime.device, self.run.path.parent)
+        batches = self._accept(recipe, data, goes_on=folder is not None)
+        self._launch()
         checkpoints = None if self.run is None else Checkpoints(self.run.path / "checkpoints")
         state = runtime.from_lead(lambda: None if checkpoints is None else newest_state(checkpoints))
         if state is not None:
@@ -170,6 +160,27 @@ class _Assembly:
             result = self._save_prepared(recipe, output)
         runtime.finish()
         return result
+
+    def _accept(self, recipe: Recipe, data: Data, *, goes_on: bool) -> TrainingBatches | None:
+        """Refuse, before other processes are started, what cannot work; returns the batches, None for no stages."""
+        config = self.config
+        check_data(config.model, recipe, data)
+        check_phases(recipe, config.phases)
+        batches = TrainingBatches(data, config, self.runtime) if recipe.stages else None  # refuses sizes
+        if config.init_from is not None and not goes_on:  # a run that goes on has taken over what it needs
+            check_source(config)
+        if config.sync_batch_norm and self.runtime.device.type != "cuda":
+            raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
+        return batches
+
+    def _launch(self) -> None:
+        """Take the folder and start the other processes."""
+        run, runtime = self.run, self.runtime
+        if run is not None:
+            run.hold()
+        runtime.launch()
+        if run is not None:
+            logger.info("run %s on %s (tensorboard --logdir %s)", run.path, runtime.device, run.path.parent)
 
     def _prepare(self, recipe: Recipe, data: Data) -> None:
         """Look at the data and take over other weights, on the lead; all processes start from what it has."""
