@@ -106,7 +106,7 @@ def test_a_run_leaves_what_it_should(pairs: Path, tmp_path: Path) -> None:
         "toy-gan",
         "nir2rgb",
         10,
-        {"noise": True, "broken": ""},
+        {"noise": True, "broken": "", "registration": False},
         16,
     )
     assert info.lookup is not None
