@@ -24,6 +24,8 @@ from nirgan.models.nirgan_reg import Registration, with_registration
 from nirgan.models.options import resolve_options
 from nirgan.models.recipe import Phase, Recipe, Stage, Term
 from nirgan.models.weights import load_recipe, read_info, read_weights
+from nirgan.testing import synthetic_batch
+from nirgan.testing.conformance import run_steps
 from nirgan.training import train
 
 TINY = {"width": 4, "dropout": "none", "registration": True, "registration_width": 4}
@@ -149,6 +151,42 @@ def test_what_the_discriminator_sees(judged: str, shown: str, batch, at) -> None
     assert torch.equal(seen[0], torch.cat([views["source"], views[shown]], 1))
     assert torch.equal(seen[2], seen[0])
     assert torch.equal(seen[1], torch.cat([views["source"], views["target"]], 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("asym-cyclegan", {"lambda_paired_l1": 10.0}),
+        ("s-shape", {}),
+        ("s-shape", {"edge_mode": "difference"}),
+        ("sc-gan", {}),
+    ],
+)
+def test_every_paired_recipe_trains_with_it(model: str, options: dict[str, Any]) -> None:
+    given = {"registration": True, "registration_width": 4, **options}
+    config = resolve_config({"model": model, "preset": "tiny", "options": given})
+    torch.manual_seed(0)
+    recipe = stir(create_model(model, crop=config.crop, **config.options))
+    phases = {phase.name: phase.trains for phase in recipe.stages[0].phases}
+    assert [name for name, trains in phases.items() if "registration" in trains] == ["generator"]
+    optimiser = {phase.name: phase.optimiser for phase in recipe.stages[0].phases}
+    recorded = run_steps(recipe, synthetic_batch(2, config.crop), 1, lambda phase: optimiser[phase.name])
+    assert "generator/smoothness" in recorded.losses[0]
+    expected = {f"registration.{name}" for name, _ in recipe.networks["registration"].named_parameters()}
+    assert expected <= recorded.gradients["generator"]
+
+
+def test_s_shape_compares_both_pictures_where_the_target_is(batch, at) -> None:
+    torch.manual_seed(0)
+    recipe = stir(create_model("s-shape", crop=32, width=4, registration=True, registration_width=4))
+    views = recipe(batch(2, 32), at)
+    terms = {t.name: t for t in recipe.terms("generator", at)}
+    unmoved = {**views, "field": torch.zeros_like(views["field"]), "compared": views["output"]}
+    assert terms["l2_refined"].fn(views) != terms["l2_refined"].fn(unmoved)
+    color = recipe.networks["color_net"](
+        views["source"]
+    )  # batch norm in training mode: the same batch, the same answer
+    assert torch.allclose(views["compared_color"], warp(color, views["field"]), atol=1e-5)
 
 
 # --- options ------------------------------------------------------------------------------------------------------

@@ -110,7 +110,13 @@ class SShape(Recipe):
         """Colour and, where EdgeNet is part of it, refine; source, target and outputs in the networks' range."""
         source, target = self._to_range(batch["source"]), self._to_range(batch["target"])
         color, output = self._translate(source)
-        views: Views = {"source": source, "target": target, "color": color, "output": output, "compared": output}
+        views: Views = {
+            "source": source,
+            "target": target,
+            "output": output,
+            "compared": output,
+            "compared_color": color,
+        }
         if self._compares_edges:
             views["target_edges"] = edges(batch["target"], self._edges_of)
         return views
@@ -125,7 +131,7 @@ class SShape(Recipe):
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
         """‖C(x) − y‖² + λ·‖E(C(x)) − y‖², or with ``difference`` + λ·‖E(C(x) − y) − edges(y)‖²; all are means."""
-        color = "color" if self._refines else "compared"
+        color = "compared_color" if self._refines else "compared"
         terms = [Term("l2_color", 1.0, lambda v: l2(v[color], v["target"]))]
         if self._refines:
             terms.append(Term("l2_refined", self._lambda_edge, lambda v: l2(v["compared"], v["target"])))
