@@ -200,13 +200,13 @@ def test_discriminators_see_stored_pictures_half_the_time(batch, at) -> None:
     judged: list[float] = []
     recipe.networks["discriminator"].register_forward_pre_hook(lambda _, args: judged.append(float(args[0].mean())))
     stored = 0
-    for number in range(205):
+    for number in range(105):
         judged.clear()
         views["output"] = torch.full((1, 3, 32, 32), float(number))
         recipe.phase_views("discriminator", views, at)
         stored += judged[1] != number  # real ones come first
         assert number >= 5 or not stored
-    assert 65 < stored < 135  # five standard deviations of 200 are 35
+    assert 25 < stored < 75  # five standard deviations of 100 draws are 25
     assert create_model("cyclegan", **TINY).pool.size == create_model("cyclegan", **TINY).pool_back.size == 50
 
 
@@ -270,9 +270,9 @@ def test_gray_goes_to_all_three_channels(batch, at) -> None:
     assert recipe(batch(2, 32), at)["output"].shape == (2, 3, 32, 32)
 
 
-@pytest.mark.parametrize("options", [{}, {"norm": "batch"}, WITH_IDENTITY])
+@pytest.mark.parametrize("options", [{}, WITH_IDENTITY])
 def test_training_lowers_the_cycles(options, batch, train_step) -> None:
     recipe = build(**options)
-    logs = [train_step(recipe, batch(2, 32, seed=step % 2), step) for step in range(30)]
+    logs = [train_step(recipe, batch(2, 32, seed=step % 2), step) for step in range(20)]
     cycles = [log["generator/cycle_source"] + log["generator/cycle_target"] for log in logs]
     assert sum(cycles[-3:]) < 0.75 * sum(cycles[:3])
