@@ -61,7 +61,13 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Run the command line: exit 0 when all is done, 1 when part of it failed, 2 for wrong use or bad input."""
+    """Run the command line."""
+    _add_commands()
+    run(app, "nirgan")
+
+
+def run(program: typer.Typer, name: str) -> NoReturn:
+    """Run a program, ours or an experiment's: exit 0 when all is done, 1 when part failed, 2 for wrong use or input."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("lightning", "lightning.fabric", "lightning_fabric", "matplotlib", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -69,9 +75,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that cannot be shown is no reason to stop
     keep_freed_memory()
-    _add_commands()
     try:
-        code = app(standalone_mode=False, prog_name="nirgan")
+        code = program(standalone_mode=False, prog_name=name)
     except NirganError as error:
         _end(str(error))
     except typer.Abort:

@@ -1,0 +1,124 @@
+"""The field's table: every NIR recipe trained for the same time on the same pairs and scored by one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nirgan.cli.app import run
+from nirgan.cli.output import say
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+CHECKPOINTS = {"best": "test", "last": "last-test"}
+"""Weights that are scored, and the folder for it in the run: where `nirgan compare` finds those of the best."""
+
+Results = Mapping[str, Mapping[str, Any]]
+"""By model: `training`, and what each of `CHECKPOINTS` scored."""
+
+
+@app.command()
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for runs/, table.md and table.csv; given again, it goes on there.")],
+    data: Annotated[list[str] | None, typer.Option(help="Pairs; repeatable. Default: the built-in scenes.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="NAME or NAME+OPTION; repeatable. Default: all.")] = None,
+    minutes: Annotated[float, typer.Option(help="Training time of each model.")] = 15.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, instead of minutes.")] = None,
+    preset: Annotated[str, typer.Option(help="Of every model.")] = "small",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Train and score one model after the other. Let nothing else run meanwhile; given again, it goes on."""
+    from nirgan.files import write_whole
+    from nirgan.reporting.series import check_same_pictures, run_in_turn, score_once, settings_of, train_once
+    from nirgan.reporting.sheets import csv_table
+
+    limit = {"minutes": minutes} if steps is None else {"steps": steps}
+    given = settings_of(model or nir_models(), {"preset": preset, "data": data or [], "seed": seed, **limit})
+
+    def measure(name: str) -> dict[str, Any]:
+        folder = out / "runs" / name
+        training = train_once(folder, given[name])
+        scored = {
+            weights: score_once(folder / "checkpoints" / weights, folder / "evaluation" / results)
+            for weights, results in CHECKPOINTS.items()
+        }
+        return {"training": training, **scored}
+
+    def write(results: Results) -> None:
+        check_same_pictures(result[weights] for result in results.values() for weights in CHECKPOINTS)
+        write_whole(out / "table.md", "\n".join(markdown(results)).encode())
+        write_whole(out / "table.csv", csv_table(list(records(results))).encode())
+
+    if run_in_turn(list(given), measure, write, say=say):
+        raise typer.Exit(1)
+
+
+def nir_models() -> list[str]:
+    """Every recipe that needs registered NIR pairs and no more, and pix2pix with a registration network beside it."""
+    from nirgan.models import list_models, recipe_class
+
+    def fits(name: str) -> bool:
+        recipe = recipe_class(name)
+        return "nir2rgb" in recipe.tasks and "registered" in recipe.pairings and not recipe.fields
+
+    return sorted([*filter(fits, list_models()), "pix2pix+registration"])
+
+
+Line = tuple[str, str, str, Mapping[str, Any]]
+"""Model or baseline, weights (none of a baseline), category (none: all pictures), and what was scored."""
+
+
+def lines(results: Results) -> Iterator[Line]:
+    """Every line that the tables and the CSV choose from; baselines, which all models share, once and at the end."""
+    for name, result in results.items():
+        for weights in CHECKPOINTS:
+            for category, group in {"": result[weights], **result[weights]["categories"]}.items():
+                yield name, weights, category, group
+    for category, group in {"": result["best"], **result["best"]["categories"]}.items():
+        for baseline, metrics in group["baselines"].items():
+            yield f"baseline {baseline}", "", category, {"count": group["count"], "metrics": metrics}
+
+
+def markdown(results: Results) -> Iterator[str]:
+    """Headings, words and tables."""
+    from nirgan.reporting.sheets import conditions, differences, headings, markdown_table, scores, training_table
+
+    whole = [line for line in lines(results) if not line[2]]
+    parts = sorted((line for line in lines(results) if line[2] and line[1] != "last"), key=lambda line: line[2])
+    columns = ["model", *headings()]
+    yield "# NIR to RGB: every recipe trained alike\n"
+    first = next(iter(results.values()))
+    yield conditions(first["training"]["settings"], first["best"])
+    yield "`best` was chosen by validation during training.\n"
+    rows = [[f"{name} {weights}", *scores(of["metrics"])] for name, weights, _, of in whole]
+    yield markdown_table(columns, rows)
+    yield "## Beside the plain copy of NIR\n\nModel minus copy, picture by picture.\n"
+    rows = [[f"{name} {weights}", *differences(of["differences"]["copy"])] for name, weights, _, of in whole if weights]
+    yield markdown_table(columns, rows)
+    yield "## Training\n"
+    yield training_table({name: result["training"] for name, result in results.items()})
+    if parts:
+        yield "## By category\n\nMeans; models with their best weights.\n"
+        rows = [
+            [f"{part} ({of['count']})", name, *scores(of["metrics"], interval=False)] for name, _, part, of in parts
+        ]
+        yield markdown_table(["category", *columns], rows)
+
+
+def records(results: Results) -> Iterator[dict[str, Any]]:
+    """Rows of the CSV: all lines, with the facts of the training and the hash of the weights."""
+    from nirgan.reporting.sheets import plain
+
+    for name, weights, category, group in lines(results):
+        row = {"model": name, "weights": weights, "category": category, "pictures": group["count"]}
+        if weights:
+            of, training = results[name][weights]["weights"], results[name]["training"]
+            row |= {"step": of["step"], "hash": of["hash"], **{k: v for k, v in training.items() if k != "settings"}}
+        yield row | plain(group["metrics"])
+
+
+if __name__ == "__main__":
+    run(app, "run.py")

@@ -1,0 +1,181 @@
+"""Several methods trained one after the other, alike, and scored alike; what was done is not done again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from nirgan.config import RunConfig, resolve_config
+from nirgan.data.places import anchored
+from nirgan.errors import NirganError
+from nirgan.files import write_whole
+from nirgan.inference.find import find_weights
+from nirgan.models import create_model, recipe_class
+from nirgan.models.options import offline_options
+from nirgan.models.recipe import Recipe
+from nirgan.models.weights import read_info, weights_hash
+from nirgan.reporting.files import SUMMARY, read_results
+from nirgan.reporting.score_weights import score_weights
+from nirgan.training import train
+from nirgan.training.limits import stage_ends
+
+logger = logging.getLogger(__name__)
+
+RECORD = "training.json"
+"""What a finished training came to; in its run's folder."""
+
+Settings = dict[str, Any]
+Result = TypeVar("Result")
+
+
+def settings_of(methods: Sequence[str], common: Mapping[str, Any]) -> dict[str, Settings]:
+    """Settings of each method, checked before the first is trained.
+
+    Args:
+        methods: A recipe's name, and options of it that are on beside its preset's: ``pix2pix+registration``.
+        common: What all share, nested as in ``config.yaml``.
+
+    Raises:
+        NirganError: for an unknown name, and as ``resolve_config``.
+    """
+    settings = {}
+    for method in methods:
+        model, *options = method.split("+")
+        settings[method] = {**common, "model": model, "options": dict.fromkeys(options, True)}
+        resolve_config(settings[method], where=method)
+    return settings
+
+
+def run_in_turn(
+    names: Sequence[str],
+    measure: Callable[[str], Result],
+    write: Callable[[Mapping[str, Result]], None],
+    *,
+    say: Callable[[str], None] = logger.info,
+) -> list[str]:
+    """Measure one name after the other and write what there is after each; one that fails does not stop the others.
+
+    Args:
+        names: In the order of work.
+        measure: From a name to its result.
+        write: Told all results so far, by name.
+        say: Takes lines for people.
+
+    Returns:
+        The names whose measurement raised NirganError; the reason was said.
+    """
+    results: dict[str, Result] = {}
+    failed: dict[str, str] = {}
+    for number, name in enumerate(names, 1):
+        say(f"{name} ({number} of {len(names)})")
+        try:
+            results[name] = measure(name)
+        except NirganError as error:
+            failed[name] = str(error)
+        else:
+            write(results)
+    for name, reason in failed.items():
+        say(f"left out: {name}: {reason}")
+    return list(failed)
+
+
+def train_once(run: Path, given: Settings) -> dict[str, Any]:
+    """Train in ``run``; go on with what was interrupted there; where it was finished, say again what it came to.
+
+    Args:
+        run: The run's folder.
+        given: Settings over the preset, nested as in ``config.yaml``.
+
+    Returns:
+        ``settings`` (those given), ``steps``, ``images`` (crops seen), ``seconds`` (of training alone), ``parameters``
+        (of what translates) and ``parameters_trained`` (of all networks, discriminators too).
+
+    Raises:
+        NirganError: as ``train``, or if the run was finished with other settings.
+        SystemExit: after a signal, with a checkpoint to go on from.
+    """
+    given = {**given, "data": [anchored(spec) for spec in given.get("data", [])]}
+    record = run / RECORD
+    if record.is_file():
+        done: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        _check_same(run, done["settings"], given)
+        return done
+    config = resolve_config(given)
+    result = train(config, out=run, resume=(run / "config.yaml").is_file(), given=given)
+    if result.signal is not None:
+        raise SystemExit(128 + result.signal)
+    done = {
+        "settings": given,
+        "steps": result.steps,
+        "seconds": round(result.seconds, 1),
+        **_facts(run, config, result.steps),
+    }
+    write_whole(record, (json.dumps(done, indent=2) + "\n").encode())
+    return done
+
+
+def score_once(weights: Path, out: Path, specs: Sequence[str] = (), split: str = "test") -> dict[str, Any]:
+    """The content of ``metrics.json`` in ``out``, scored now unless these very weights were before.
+
+    Args:
+        weights: A checkpoint's folder.
+        out: Folder for the results.
+        specs: As in ``score_weights``.
+        split: As in ``score_weights``.
+
+    Raises:
+        NirganError: as ``score_weights``.
+    """
+    if (out / SUMMARY).is_file():
+        summary = read_results(out).summary
+        if summary["weights"]["hash"] == weights_hash(find_weights(weights)):
+            return summary
+    logger.info("scoring %s", weights)
+    return score_weights(weights, specs, split, out=out)[0]
+
+
+def check_same_pictures(summaries: Iterable[Mapping[str, Any]]) -> None:
+    """Raise NirganError if evaluations scored other files, or some could not score them all."""
+    found = {(summary["protocol"], summary["data"]["hash"], summary["count"]) for summary in summaries}
+    if len(found) > 1:
+        raise NirganError(
+            f"the methods scored {len(found)} different sets of pictures: files changed, or cannot be read; remove the "
+            "folders `evaluation` of the runs and start again"
+        )
+
+
+def _check_same(run: Path, old: Settings, new: Settings) -> None:
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            raise NirganError(
+                f"{run}: trained with {key} {old.get(key)!r}, and {new.get(key)!r} was asked for: give another --out"
+            )
+
+
+def _facts(run: Path, config: RunConfig, steps: int) -> dict[str, int]:
+    """Crops that were seen and sizes of networks, of a finished run."""
+    info = read_info(find_weights(run / "checkpoints" / "last"))
+    options = {**config.options, **offline_options(recipe_class(config.model))}
+    with torch.device("meta"):  # sizes alone
+        recipe = create_model(
+            config.model, task=config.task, source_channels=info.source_channels, crop=config.crop, **options
+        )
+    translating = {p for path in recipe.translates_with for p in recipe.network(path).parameters()}
+    return {
+        "images": _images(recipe, config, steps),
+        "parameters": sum(p.numel() for p in translating),
+        "parameters_trained": sum(p.numel() for p in recipe.parameters()),
+    }
+
+
+def _images(recipe: Recipe, config: RunConfig, steps: int) -> int:
+    """Crops of so many steps; a stage may have a batch size of its own."""
+    ends = [0, *stage_ends(recipe.stages, steps)] if recipe.stages else []
+    sizes = [(stage.batch_size or config.batch_size) * config.accumulate for stage in recipe.stages]
+    return sum(size * (end - start) for size, (start, end) in zip(sizes, pairwise(ends), strict=True))

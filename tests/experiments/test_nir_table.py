@@ -1,0 +1,106 @@
+"""The program of the field's table: all models alike, once, with everything a table needs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Ended
+
+from nirgan.data.synth import write_scenes
+from nirgan.reporting.files import read_results
+
+OUT = Path("table")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Twelve pairs: eight to train, two to validate, two of two categories to test."""
+    write_scenes(tmp_path / "pairs", 12, size=(36, 40))
+    names = sorted(path.stem for path in (tmp_path / "pairs" / "nir").iterdir())
+    splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
+    rows = [f"pairs,{name},{'urban' if i % 2 else 'field'},,{splits[i]}" for i, name in enumerate(names)]
+    (tmp_path / "pairs" / "split.csv").write_text("\n".join(["set,name,category,scene,split", *rows]) + "\n")
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def table(program: Callable[..., Ended], pairs: Path) -> Callable[..., Ended]:
+    def call(*args: object) -> Ended:
+        return program("nir-table", "--preset", "tiny", "--data", pairs, "--out", OUT, *args)
+
+    return call
+
+
+def test_trains_scores_and_writes_tables(table: Callable[..., Ended]) -> None:
+    done = table("--steps", 2, "--model", "pix2pix", "--model", "asym-cyclegan")
+    assert done.code == 0, done.err
+    with (OUT / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    keys = [(row["model"], row["weights"], row["category"]) for row in rows]
+    assert len(set(keys)) == len(keys) == (2 * 2 + 2) * 3
+    whole = {(row["model"], row["weights"]): row for row in rows if not row["category"]}
+    own = whole["asym-cyclegan", "last"]
+    results = read_results(OUT / "runs" / "asym-cyclegan" / "evaluation" / "last-test").summary
+    assert float(own["ssim_low"]) == results["metrics"]["ssim"]["low"]
+    assert (own["pictures"], own["step"], own["steps"], own["images"]) == ("2", "2", "2", "4")
+    assert own["hash"] == results["weights"]["hash"]
+    assert 0 < int(own["parameters"]) < int(own["parameters_trained"])
+    assert float(whole["baseline copy", ""]["psnr"]) == results["baselines"]["copy"]["psnr"]["mean"]
+    text = (OUT / "table.md").read_text()
+    for words in ("| pix2pix best |", "| asym-cyclegan last |", "| baseline lookup |", "| urban (1) | baseline copy |"):
+        assert words in text
+    assert "2 steps of training each, preset tiny, seed 0. Protocol nirgan-1 on 2 pictures" in text
+
+
+def test_given_again_trains_only_what_is_new(table: Callable[..., Ended]) -> None:
+    assert table("--steps", 1, "--model", "pix2pix").code == 0
+    weights = OUT / "runs/pix2pix/checkpoints/last/weights.safetensors"
+    scores = OUT / "runs/pix2pix/evaluation/test/metrics.json"
+    before = [path.stat().st_mtime_ns for path in (weights, scores)]
+    assert table("--steps", 1, "--model", "pix2pix", "--model", "pix2pix+registration").code == 0
+    assert [path.stat().st_mtime_ns for path in (weights, scores)] == before
+    text = (OUT / "table.md").read_text()
+    assert "| pix2pix+registration last |" in text
+    assert "registration: true" in (OUT / "runs/pix2pix+registration/config.yaml").read_text()
+
+
+def test_an_interrupted_model_goes_on(table: Callable[..., Ended]) -> None:
+    assert table("--steps", 2, "--model", "pix2pix").code == 0
+    run = OUT / "runs" / "pix2pix"
+    whole = json.loads((run / "training.json").read_text())
+    (run / "training.json").unlink()  # as if the program had died before it wrote that
+    assert table("--steps", 2, "--model", "pix2pix").code == 0
+    again = json.loads((run / "training.json").read_text())
+    assert (again["steps"], again["seconds"]) == (whole["steps"], whole["seconds"])
+    assert len(json.loads((run / "environment.json").read_text())["resumed"]) == 1
+
+
+def test_another_length_of_training_is_refused(table: Callable[..., Ended]) -> None:
+    assert table("--steps", 1, "--model", "pix2pix").code == 0
+    done = table("--steps", 2, "--model", "pix2pix")
+    assert "trained with steps 1, and 2 was asked for: give another --out" in done.failed("pix2pix")
+
+
+def test_a_model_that_fails_leaves_the_others(table: Callable[..., Ended]) -> None:
+    (OUT / "runs" / "pix2pix").mkdir(parents=True)
+    (OUT / "runs" / "pix2pix" / "notes.txt").write_text("somebody's")
+    done = table("--steps", 1, "--model", "pix2pix", "--model", "asym-cyclegan")
+    done.failed("pix2pix")
+    assert "| asym-cyclegan last |" in (OUT / "table.md").read_text()
+
+
+def test_an_unknown_model_is_refused_before_any_training(table: Callable[..., Ended]) -> None:
+    assert "did you mean 'pix2pix'" in table("--steps", 1, "--model", "asym-cyclegan", "--model", "pix2pixx").refused
+    assert not OUT.exists()
+
+
+def test_takes_every_recipe_for_nir_pairs() -> None:
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-table" / "run.py"))
+    models = program["nir_models"]()
+    assert {"asym-cyclegan", "pix2pix", "pix2pix+registration"} <= set(models)
+    assert models == sorted(set(models))

@@ -1,0 +1,69 @@
+"""Several methods in turn, and what their results look like in files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from nirgan.errors import NirganError
+from nirgan.reporting.series import check_same_pictures, run_in_turn, score_once, settings_of
+from nirgan.reporting.sheets import csv_table, markdown_table, plain, scores
+
+
+def test_what_fails_is_named_and_the_rest_is_written() -> None:
+    said: list[str] = []
+    written: list[dict[str, int]] = []
+
+    def measure(name: str) -> int:
+        if name == "b":
+            raise NirganError("no luck")
+        return len(name)
+
+    def write(results: Mapping[str, int]) -> None:
+        written.append(dict(results))
+
+    assert run_in_turn(["a", "b", "cc"], measure, write, say=said.append) == ["b"]
+    assert written == [{"a": 1}, {"a": 1, "cc": 2}]
+    assert said == ["a (1 of 3)", "b (2 of 3)", "cc (3 of 3)", "left out: b: no luck"]
+
+
+def test_a_name_stands_for_a_recipe_and_options_that_are_on() -> None:
+    settings = settings_of(["pix2pix", "pix2pix+registration"], {"preset": "tiny", "steps": 3})
+    assert settings["pix2pix"] == {"preset": "tiny", "steps": 3, "model": "pix2pix", "options": {}}
+    assert settings["pix2pix+registration"]["options"] == {"registration": True}
+    with pytest.raises(NirganError, match="no option 'registratoin'.*did you mean 'registration'"):
+        settings_of(["pix2pix+registratoin"], {"preset": "tiny"})
+
+
+def test_only_other_weights_are_scored_again(
+    make_run: Callable[..., Path], make_weights: Callable[..., Path], tmp_path: Path
+) -> None:
+    checkpoint, out = make_run() / "checkpoints" / "best", tmp_path / "scores"
+    first = score_once(checkpoint, out)
+    written = (out / "metrics.json").stat().st_mtime_ns
+    assert score_once(checkpoint, out)["metrics"] == first["metrics"]
+    assert (out / "metrics.json").stat().st_mtime_ns == written
+    make_weights(checkpoint / "weights.safetensors", colour=(0.1, 0.2, 0.3))
+    assert score_once(checkpoint, out)["metrics"] != first["metrics"]
+
+
+def test_scores_of_other_pictures_stand_in_no_table() -> None:
+    one = {"protocol": "nirgan-1", "data": {"hash": "a"}, "count": 3}
+    check_same_pictures([one, dict(one)])
+    for other in ({**one, "count": 2}, {**one, "data": {"hash": "b"}}):
+        with pytest.raises(NirganError, match="2 different sets of pictures"):
+            check_same_pictures([one, other])
+
+
+def test_tables_as_files() -> None:
+    assert markdown_table(["model", "psnr"], [["a|b", 1.5]]) == "| model | psnr |\n| --- | ---: |\n| a\\|b | 1.5 |\n"
+    rows = list(csv.DictReader(io.StringIO(csv_table([{"a": 1}, {"a": 2, "b": None, "c": "x,y"}]))))
+    assert rows == [{"a": "1", "b": "", "c": ""}, {"a": "2", "b": "", "c": "x,y"}]
+    of = {"ssim": {"mean": 0.12345, "low": 0.1, "high": 0.2}}
+    assert scores(of)[2] == "0.123 [0.100, 0.200]"
+    assert scores(of, interval=False) == ["-", "-", "0.123", "-", "-"]
+    assert (plain(of)["ssim"], plain(of)["ssim_low"], plain(of)["psnr"]) == (0.12345, 0.1, None)
