@@ -93,7 +93,7 @@ def markdown(results: Results) -> Iterator[str]:
     first = next(iter(results.values()))
     yield conditions(first["training"]["settings"], first["best"])
     yield "`best` was chosen by validation during training.\n"
-    rows = [[f"{name} {weights}", *scores(of["metrics"])] for name, weights, _, of in whole]
+    rows = [[f"{name} {weights}".strip(), *scores(of["metrics"])] for name, weights, _, of in whole]
     yield markdown_table(columns, rows)
     yield "## Beside the plain copy of NIR\n\nModel minus copy, picture by picture.\n"
     rows = [[f"{name} {weights}", *differences(of["differences"]["copy"])] for name, weights, _, of in whole if weights]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import runpy
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Ended
 
 from nirgan.data.synth import write_scenes
+from nirgan.models.recipe import At
 from nirgan.reporting.files import read_results
+from nirgan.training.step import Step
 
 OUT = Path("table")
 
@@ -69,15 +73,22 @@ def test_given_again_trains_only_what_is_new(table: Callable[..., Ended]) -> Non
     assert "registration: true" in (OUT / "runs/pix2pix+registration/config.yaml").read_text()
 
 
-def test_an_interrupted_model_goes_on(table: Callable[..., Ended]) -> None:
-    assert table("--steps", 2, "--model", "pix2pix").code == 0
-    run = OUT / "runs" / "pix2pix"
-    whole = json.loads((run / "training.json").read_text())
-    (run / "training.json").unlink()  # as if the program had died before it wrote that
-    assert table("--steps", 2, "--model", "pix2pix").code == 0
-    again = json.loads((run / "training.json").read_text())
-    assert (again["steps"], again["seconds"]) == (whole["steps"], whole["seconds"])
-    assert len(json.loads((run / "environment.json").read_text())["resumed"]) == 1
+def test_an_interrupted_model_goes_on(table: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    run_step, seen = Step.run, []
+
+    def interrupted(step: Step, batches: Any, at: At, **arguments: Any) -> Any:
+        seen.append(at.step)
+        if seen == [0, 1]:
+            signal.raise_signal(signal.SIGINT)
+        return run_step(step, batches, at, **arguments)
+
+    monkeypatch.setattr(Step, "run", interrupted)
+    arguments = ("--steps", 4, "--model", "pix2pix", "--model", "asym-cyclegan")
+    assert table(*arguments).code == 130
+    assert not (OUT / "table.md").exists()
+    assert table(*arguments).code == 0
+    assert seen == [0, 1, 2, 3, 0, 1, 2, 3]  # pix2pix in two parts, then the other
+    assert json.loads((OUT / "runs/pix2pix/training.json").read_text())["images"] == 8
 
 
 def test_another_length_of_training_is_refused(table: Callable[..., Ended]) -> None:
