@@ -13,7 +13,6 @@ from torch import nn
 from nirgan.config.schema import OptimiserOverride
 from nirgan.models.recipe import Optimiser, Schedule
 
-
 _ROUNDING = 1e-9
 """So that the step at which a part ends is not missed by a division's last bit."""
 
