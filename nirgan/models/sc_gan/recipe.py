@@ -80,6 +80,8 @@ class ScGan(Recipe):
                 "levels": 6,
                 "head": "affine",
                 "grain": "picture",
+                # At 0.65 the adversary rules the colours for as long as these minutes last; see the card.
+                "lambda_adversarial": 0.03,
                 "warmup_steps": 200,
                 "real_label": 0.9,
             },
