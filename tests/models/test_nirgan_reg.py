@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from nirgan.losses.l1 import l1
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.nirgan_reg import Registration, with_registration
 from nirgan.models.options import resolve_options
-from nirgan.models.recipe import Phase, Recipe, Stage, Term
+from nirgan.models.recipe import At, Phase, Recipe, Stage, Term
 from nirgan.models.weights import load_recipe, read_info, read_weights
 from nirgan.testing import synthetic_batch
 from nirgan.testing.conformance import run_steps
@@ -33,7 +34,10 @@ TINY = {"width": 4, "dropout": "none", "registration": True, "registration_width
 
 def build(crop: int = 32, **options: Any) -> Recipe:
     torch.manual_seed(0)
-    return create_model("pix2pix", crop=crop, **{**TINY, **options})
+    given = {**TINY, **options}
+    if not given["registration"]:
+        del given["registration_width"]
+    return create_model("pix2pix", crop=crop, **given)
 
 
 def stir(recipe: Recipe) -> Recipe:
@@ -117,8 +121,6 @@ def test_smoothness_joins_the_phase_that_compares(batch, phase_values) -> None:
 
 
 def torch_at() -> Any:
-    from nirgan.models.recipe import At
-
     return At(0, 0, 0, 0.0, "train", torch.Generator().manual_seed(0))
 
 
@@ -330,32 +332,39 @@ def test_a_run_on_unregistered_pairs_translates_without_the_network(tmp_path: Pa
 
 # --- what it is for -----------------------------------------------------------------------------------------------
 
-SHIFT, SIDE = 4.0, 64
+SHIFT, SIDE, MARGIN = 4, 64, 12
 
 
-def scenes(count: int, shift: float, *, seed: int = 0) -> tuple[dict[str, Tensor], Tensor]:
-    """Source and target (NIR shifted by so many pixels, each scene in a direction of its own), and the shifts."""
-    rendered = [render(seed, index, height=SIDE, width=SIDE, shift_px=shift) for index in range(count)]
-    pictures = {
-        "source": torch.from_numpy(np.stack([scene.nir[None] for scene in rendered])),
-        "target": torch.from_numpy(np.stack([scene.rgb.transpose(2, 0, 1) for scene in rendered])),
-    }
-    return pictures, torch.from_numpy(np.stack([scene.matrix[:, 2] for scene in rendered])).float()
-
-
-def trained(train_step: Any, pictures: dict[str, Tensor], **options: Any) -> Recipe:
-    recipe = build(SIDE, levels=4, width=8, **options)
-    generator = torch.Generator().manual_seed(0)
-    for step in range(400):
-        chosen = torch.randperm(len(pictures["source"]), generator=generator)[:4]
-        train_step(recipe, {**{name: each[chosen] for name, each in pictures.items()}, "view": "image"}, step)
-    return recipe
+def shifted_crops(pictures: Tensor, random: torch.Generator) -> tuple[dict[str, Any], Tensor]:
+    """The same colours on both sides, the source's of less contrast and off by so many pixels in any direction."""
+    sources, targets, shifts = [], [], []
+    for picture in pictures:
+        angle = 2 * math.pi * float(torch.rand((), generator=random))
+        dx, dy = round(SHIFT * math.cos(angle)), round(SHIFT * math.sin(angle))
+        targets.append(picture[:, MARGIN:-MARGIN, MARGIN:-MARGIN])
+        sources.append(picture[:, MARGIN - dy : MARGIN - dy + SIDE, MARGIN - dx : MARGIN - dx + SIDE])
+        shifts.append((dx, dy))
+    pair = {"source": 0.7 * torch.stack(sources) + 0.2, "target": torch.stack(targets), "view": "image"}
+    return pair, torch.tensor(shifts).float()
 
 
 @pytest.mark.slow
-def test_pairs_that_are_off_by_four_pixels(train_step, at) -> None:
-    pictures, shifts = scenes(24, SHIFT)
-    registered = trained(train_step, pictures)
+def test_the_recipes_own_terms_teach_the_shift_where_outputs_have_the_right_colours(at) -> None:
+    """The registration half alone: the generator is one that hands its source, in colour, through."""
+    side = SIDE + 2 * MARGIN
+    rendered = [render(0, index, height=side, width=side).rgb.transpose(2, 0, 1) for index in range(48)]
+    pictures, random = torch.from_numpy(np.stack(rendered)), torch.Generator().manual_seed(1)
+    recipe = build(SIDE, levels=4, source_channels=3, registration_width=8, largest_shift=16.0)
+    recipe.networks["generator"].forward = lambda source: source
+    terms = [term for term in recipe.terms("generator", at) if term.name in ("l1", "smoothness")]
+    optimiser = torch.optim.Adam(recipe.networks["registration"].parameters(), lr=1e-3, betas=(0.5, 0.999))
+    for _ in range(600):
+        chosen = pictures[torch.randint(0, 40, (4,), generator=random)]
+        views = recipe(shifted_crops(chosen, random)[0], at)
+        optimiser.zero_grad()
+        torch.stack([term.weight * term.fn(views) for term in terms]).sum().backward()
+        optimiser.step()
+    unseen, shifts = shifted_crops(pictures[40:].repeat(4, 1, 1, 1), random)
     with torch.no_grad():
-        found = registered({**pictures, "view": "image"}, at)["field"].mean(dim=(2, 3))
-    assert (found - shifts).norm(dim=1).mean() < 0.5 * SHIFT  # no field at all is off by the shift
+        found = recipe(unseen, at)["field"][..., 4:-4, 4:-4].mean(dim=(2, 3))
+    assert (found - shifts).norm(dim=1).mean() < 0.75 * SHIFT  # a field of zeros is off by the shift
