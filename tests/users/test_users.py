@@ -34,9 +34,12 @@ QUICK = ("--device", "cpu", "--set", "logging.samples=1", "--set", "validation.i
 MODELS = [name for name in list_models() if recipe_class(name).__module__.startswith("nirgan.")]
 
 
+HEIGHT, WIDTH = 64, 72  # the largest crop of a `tiny` preset fits
+
+
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
-    write_scenes(tmp_path / "pairs", 6, size=(40, 48))
+    write_scenes(tmp_path / "pairs", 6, size=(HEIGHT, WIDTH))
     return tmp_path / "pairs"
 
 
@@ -61,7 +64,7 @@ def test_the_training_preview_is_what_translate_writes(nirgan: Nirgan, pairs: Pa
     with Path("run", "split.csv").open() as file:
         shown = next(row["name"] for row in csv.DictReader(file) if row["split"] == "val")
     assert nirgan("translate", pairs / "nir" / f"{shown}.png", "--weights", "run/checkpoints/last").code == 0
-    preview = cv2.imread("run/samples/step_000003.png")[:40, 48 + 4 : 48 + 4 + 48]
+    preview = cv2.imread("run/samples/step_000003.png")[:HEIGHT, WIDTH + 4 : WIDTH + 4 + WIDTH]
     translated = cv2.imread(f"translated/{shown}.png")
     assert np.ptp(translated) > 0
     assert np.array_equal(preview, translated)
@@ -77,7 +80,7 @@ def test_evaluate_prints_the_copy_beside_the_model(nirgan: Nirgan, pairs: Path) 
 
 def write_four_bands(folder: Path) -> None:
     """Pairs whose sources have four bands of 12 bits."""
-    write_scenes(folder, 6, size=(40, 48))
+    write_scenes(folder, 6, size=(HEIGHT, WIDTH))
     for file in sorted((folder / "nir").iterdir()):
         level = cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(np.uint16) * 16
         bands = np.stack([level, level // 2, 4095 - level, level // 3])
@@ -101,7 +104,7 @@ def test_every_recipe_takes_one_and_four_channels(nirgan: Nirgan, pairs: Path, m
     assert read_weights(Path("run/checkpoints/last/weights.safetensors"))[0].source_channels == channels
     picture = next(iter(sorted(Path(data, "nir").iterdir())))
     assert nirgan("translate", picture, "--weights", "run", "--format", "png", "--depth", "8").code == 0
-    assert cv2.imread(f"translated/{picture.stem}.png", cv2.IMREAD_UNCHANGED).shape == (40, 48, 3)
+    assert cv2.imread(f"translated/{picture.stem}.png", cv2.IMREAD_UNCHANGED).shape == (HEIGHT, WIDTH, 3)
 
 
 def save_without_global_statistics(path: Path) -> None:
