@@ -86,8 +86,8 @@ class ScGan(Recipe):
                 "real_label": 0.9,
             },
         },
-        # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise. Little weight
-        # on the adversary: a few steps are to show that the others are learnt.
+        # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.
+        # Little weight on the adversary: a few steps are to show that the other terms are learnt.
         "tiny": {
             "batch_size": 2,
             "crop": 64,
