@@ -17,6 +17,7 @@ from nirgan.bench.conventional import ConventionalStep
 from nirgan.bench.turns import clocked, enough_times, rate, take_turns, times_as_fast
 from nirgan.config import RunConfig
 from nirgan.data.index import Data
+from nirgan.data.readable import ReadableSamples
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
 from nirgan.models import recipe_class
@@ -104,7 +105,7 @@ def measure_step(config: RunConfig, data: Data, runtime: Runtime, rounds: int) -
 def prepared_recipe(config: RunConfig, data: Data) -> Recipe:
     """The recipe as training starts with it."""
     recipe = build_recipe(config, data)
-    recipe.prepare(data.sample(record) for record in data.sources("train"))
+    recipe.prepare(ReadableSamples(data, data.sources("train")))
     return recipe
 
 

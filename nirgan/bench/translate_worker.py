@@ -22,10 +22,11 @@ from nirgan.bench.conventional import plain_layers
 from nirgan.bench.translate import WAYS
 from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import pick_device
-from nirgan.inference.padding import reflect_to, round_up
+from nirgan.inference.padding import reflect_to
 from nirgan.inference.run import resize_short_side
 from nirgan.inference.tiling import resize_to
 from nirgan.inference.translator import Translator
+from nirgan.layers.reach import round_up
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo, load_recipe
 

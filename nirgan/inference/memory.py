@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from nirgan.inference.padding import round_up
+from nirgan.layers.reach import round_up
 from nirgan.models.recipe import Recipe
 
 CPU_BUDGET = 2**30

@@ -6,11 +6,6 @@ import torch
 from torch import Tensor
 
 
-def round_up(size: int, multiple: int) -> int:
-    """The smallest multiple that is not below ``size``."""
-    return -(-size // multiple) * multiple
-
-
 def reflect_to(picture: Tensor, height: int, width: int) -> Tensor:
     """Extend a picture (…,H,W) to (…,height,width) at the bottom and right by reflection without repeating the edge.
 

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from nirgan.errors import NirganError
 from nirgan.inference.memory import budget_bytes, bytes_per_pixel, is_out_of_memory
-from nirgan.inference.padding import reflect_to, round_up
+from nirgan.inference.padding import reflect_to
 from nirgan.inference.statistics import global_layers, picture_norms, predict_tiles_alike
 from nirgan.inference.tiling import Span, plan_tiles, resize_to
+from nirgan.layers.reach import round_up
 from nirgan.models.recipe import ORIGIN, Recipe
 
 logger = logging.getLogger(__name__)

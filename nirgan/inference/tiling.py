@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nirgan.errors import NirganError
-from nirgan.inference.padding import round_up
+from nirgan.layers.reach import round_up
 
 _EXACT_SHARE = 3
 """A halo may take a third of a tile's side at each end: a core keeps a third, the work grows 9-fold at most."""

@@ -7,6 +7,11 @@ from torch import nn
 from nirgan.layers.upsample import ResizeConv2d
 
 
+def round_up(size: int, multiple: int) -> int:
+    """The smallest multiple that is not below ``size``: of a radius and a stride, the margin of tiles."""
+    return -(-size // multiple) * multiple
+
+
 def radius(chain: nn.Module, stride: int) -> int:
     """Pixels from a point beyond which the input of a chain does not change its output there.
 

@@ -230,9 +230,9 @@ class RecipeConformance:
         assert output.max() <= 1
 
     def test_tiles_equal_the_whole_picture(self) -> None:
-        from nirgan.inference.padding import round_up
         from nirgan.inference.predict import untileable
         from nirgan.inference.run import translate_source
+        from nirgan.layers.reach import round_up
 
         recipe = self.build().eval()
         if untileable(recipe):

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nirgan.inference.padding import reflect_to, round_up
+from nirgan.inference.padding import reflect_to
+from nirgan.layers.reach import round_up
 
 
 def test_agrees_with_torch_where_torch_can() -> None:

@@ -16,6 +16,7 @@ from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
 from nirgan.layers.affine import Head
+from nirgan.layers.reach import round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.l1 import l1
 from nirgan.models.cycles import CycleRecipe
@@ -128,7 +129,7 @@ class AsymCycleGAN(CycleRecipe):
             view="image" if lambda_paired_l1 else "unpaired",
         )
         self._lambda_paired_l1 = lambda_paired_l1
-        self.halo = -(-generator.radius // STRIDE) * STRIDE
+        self.halo = round_up(generator.radius, STRIDE)
         self.whole_picture = norm == "instance"
         self._warn_below = 4 if norm == "batch" else 0
         if lambda_paired_l1:

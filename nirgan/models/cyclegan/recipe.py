@@ -12,6 +12,7 @@ from nirgan.errors import NirganError
 from nirgan.generators.resnet import ResNetGenerator
 from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
+from nirgan.layers.reach import round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.models.cycles import CycleRecipe
 from nirgan.models.options import Count, Size, Weight
@@ -117,7 +118,7 @@ class CycleGAN(CycleRecipe):
             for network in (generator, generator_back):
                 init_normal(network.body[-1], std=0.002)
         self._channels = channels
-        self.halo = -(-generator.radius // STRIDE) * STRIDE
+        self.halo = round_up(generator.radius, STRIDE)
         self.whole_picture = norm == "instance"
 
     @classmethod

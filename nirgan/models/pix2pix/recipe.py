@@ -16,6 +16,7 @@ from nirgan.generators.unet import UNet
 from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
 from nirgan.layers.noise import batch_statistics, dropout_on
+from nirgan.layers.reach import round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
 from nirgan.losses.l1 import l1
@@ -120,7 +121,7 @@ class Pix2Pix(Recipe):
         init_normal(self.networks)
         self.stages = (Stage("train", _phases()),)
         self.stride = generator.stride
-        self.halo = -(-generator.radius // self.stride) * self.stride
+        self.halo = round_up(generator.radius, self.stride)
         self.whole_picture = norm == "instance" or test_mode == "paper"
         # With one cell at the bottom the outer taps of the 4×4 kernels there meet only zero padding, get no gradient
         # and keep their random start; in a larger picture they would meet features.

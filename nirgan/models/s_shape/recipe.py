@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nirgan.errors import NirganError
 from nirgan.generators.colornet import PAPER, ColorNet
 from nirgan.generators.edgenet import Depth, EdgeNet
-from nirgan.layers.reach import radius
+from nirgan.layers.reach import radius, round_up
 from nirgan.losses.l2 import l2
 from nirgan.models.options import Size, Weight
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
@@ -97,7 +97,7 @@ class SShape(Recipe):
         self._lambda_edge, self._edges_of, self._signed = lambda_edge, edges_of, value_range == "signed"
         self.translates_with = ("color_net", "edge_net") if self._refines else ("color_net",)
         self.stages = (Stage("train", (Phase("generator", tuple(self.networks), optimiser=_optimiser()),)),)
-        self.halo = -(-radius(reaching, STRIDE) // STRIDE) * STRIDE
+        self.halo = round_up(radius(reaching, STRIDE), STRIDE)
         self.whole_picture = align_corners
 
     @classmethod

@@ -19,6 +19,7 @@ from nirgan.generators.triplet import BranchKind, TripletGenerator
 from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
 from nirgan.layers.noise_maps import Grain, NoiseMaps, drawn_noise, no_noise, placed_noise
+from nirgan.layers.reach import round_up
 from nirgan.losses.gan import cross_entropy, discriminator_loss, judged_as
 from nirgan.losses.l2 import l2
 from nirgan.losses.label_smoothing import smoothed
@@ -128,7 +129,7 @@ class ScGan(Recipe):
         self._judged = lambda_adversarial > 0 or lambda_features > 0
         self.stages = (Stage("train", _phases(self._judged)),)
         self.stride = generator.stride
-        self.halo = -(-generator.radius // self.stride) * self.stride
+        self.halo = round_up(generator.radius, self.stride)
         self._noise, self._grain = noise, grain
         self._lambda_adversarial, self._lambda_features = lambda_adversarial, lambda_features
         self._lambda_intensity, self._lambda_ssim = lambda_intensity, lambda_ssim

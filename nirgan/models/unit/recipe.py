@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nirgan.errors import NirganError
 from nirgan.layers.affine import Head
-from nirgan.layers.reach import radius
+from nirgan.layers.reach import radius, round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.gan import gan_criterion, judged_as
 from nirgan.losses.gaussian_kl import gaussian_kl
@@ -137,7 +137,7 @@ class Unit(Recipe):
         shared = ("shared_encoder", "shared_decoder") if self._shares else ()
         self.translates_with = ("encoder_source", *shared, "decoder_target")
         chain = nn.Sequential(*(self.networks[name] for name in self.translates_with))
-        self.halo = -(-radius(chain, STRIDE) // STRIDE) * STRIDE
+        self.halo = round_up(radius(chain, STRIDE), STRIDE)
         optimiser = optimiser_of(variant)
         phases = [Phase("generator", tuple(trained), optimiser=optimiser)]
         if self._weights.gan:
