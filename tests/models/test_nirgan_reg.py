@@ -18,8 +18,10 @@ from nirgan.config import resolve_config
 from nirgan.data.synth import render, write_scenes
 from nirgan.errors import NirganError
 from nirgan.inference.run import translate_source
+from nirgan.layers.edge_map import edge_map
 from nirgan.layers.warp import warp
 from nirgan.losses.l1 import l1
+from nirgan.losses.structure import structure
 from nirgan.models import create_model, recipe_class, recipe_options
 from nirgan.models.nirgan_reg import Registration, with_registration
 from nirgan.models.options import resolve_options
@@ -47,7 +49,7 @@ def stir(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def drawing(field: Sequence[float], largest: float = 24.0) -> Any:
+def drawing(field: Sequence[float], largest: float = 8.0) -> Any:
     """A registration network that draws one shift everywhere."""
     return lambda pictures: torch.tensor(field).view(1, 2, 1, 1).expand(len(pictures), 2, *pictures.shape[2:]) / largest
 
@@ -62,15 +64,40 @@ def test_the_first_warp_is_the_identity(batch, at) -> None:
     assert torch.equal(views["compared"], views["output"])
 
 
-def test_the_network_sees_output_and_target(batch, at) -> None:
+def test_the_network_sees_edges_and_output_and_target(batch, at) -> None:
     recipe, seen = build(), []
     recipe.networks["registration"].register_forward_pre_hook(lambda _, pictures: seen.append(pictures[0]))
-    views = recipe(batch(2, 32), at)
-    assert torch.equal(seen[0], torch.cat([views["output"], views["target"]], dim=1))
+    given = batch(2, 32)
+    views = recipe(given, at)
+    edges = torch.cat([edge_map(given["source"]), edge_map(given["target"])], dim=1)
+    assert torch.equal(seen[0], torch.cat([0.25 * edges, views["output"], given["target"]], dim=1))
+
+
+def test_the_shift_of_a_pair_is_found_before_anything_is_learnt(at) -> None:
+    moved = shifted_scenes(crop=96, shift=(7, -3))
+    views = build(96)(moved, at)
+    assert torch.equal(views["field"].mean(dim=(2, 3)), torch.tensor([[7.0, -3.0]] * 3))
+    assert torch.equal(views["compared"], warp(views["output"], views["field"]))
+    assert torch.equal(views["moved_source"], warp(moved["source"], views["field"]))
+    assert not build(96, largest_shift=0)(moved, at)["field"].any()
+
+
+def shifted_scenes(crop: int, shift: tuple[int, int]) -> dict[str, Any]:
+    """Source at (x + shift_x, y + shift_y) shows what the target shows at (x, y)."""
+    (dx, dy), edge = shift, 12
+    scenes = [render(0, index, height=crop + 2 * edge, width=crop + 2 * edge) for index in range(3)]
+    sources = torch.from_numpy(np.stack([scene.nir[None] for scene in scenes])).float()
+    targets = torch.from_numpy(np.stack([scene.rgb.transpose(2, 0, 1) for scene in scenes])).float()
+    inside = slice(edge, edge + crop)
+    return {
+        "source": sources[..., inside, inside],
+        "target": targets[..., edge + dy : edge + dy + crop, edge + dx : edge + dx + crop],
+        "view": "image",
+    }
 
 
 def test_compared_is_the_output_moved_by_the_field(batch, at) -> None:
-    recipe = stir(build(largest_shift=3.0))
+    recipe = stir(build(largest_bend=3.0))
     views = recipe(batch(2, 32), at)
     assert 0.01 < float(views["field"].detach().abs().max()) <= 3
     assert torch.equal(views["compared"], warp(views["output"], views["field"]))
@@ -108,7 +135,7 @@ def test_smoothness_joins_the_phase_that_compares(batch, phase_values) -> None:
     recipe.networks["registration"].forward = drawing((4.0, 0.0))
     assert [phase.trains for phase in recipe.stages[0].phases] == [("discriminator",), ("generator", "registration")]
     found = phase_values(recipe, "generator", batch(2, 32))
-    assert set(found) == {"adversarial", "l1", "smoothness"}
+    assert set(found) == {"adversarial", "l1", "smoothness", "structure"}
     assert found["smoothness"] == 0  # a shift of everything
     assert set(phase_values(recipe, "discriminator", batch(2, 32))) == {"adversarial"}
     recipe = stir(build(lambda_smooth=7.0))
@@ -118,6 +145,19 @@ def test_smoothness_joins_the_phase_that_compares(batch, phase_values) -> None:
     dx, dy = (np.diff(views["field"].detach().numpy(), axis=axis) for axis in (3, 2))
     value = float(terms["smoothness"].fn(views).detach())
     assert value == pytest.approx(float((dx**2).mean() + (dy**2).mean()), rel=1e-5)
+
+
+def test_structure_compares_the_moved_source_with_the_target(batch, at) -> None:
+    recipe, given = stir(build(lambda_structure=3.0)), batch(2, 32)
+    views = recipe(given, at)
+    term = {t.name: t for t in recipe.terms("generator", at)}["structure"]
+    assert term.weight == 3
+    value = term.fn(views)
+    assert torch.equal(value, structure(views["moved_source"], given["target"]))
+    value.backward()
+    assert all(p.grad is not None and p.grad.any() for p in recipe.networks["registration"].parameters())
+    # Nothing of it reaches the generator, which could lower it by outputs that the network answers with a better field.
+    assert all(p.grad is None for p in recipe.networks["generator"].parameters())
 
 
 def torch_at() -> Any:
@@ -204,8 +244,10 @@ def test_the_switch_is_an_option_of_every_recipe_for_pairs() -> None:
     assert set(recipe_options(registered)) == {
         *plain,
         "lambda_smooth",
+        "lambda_structure",
         "registration_width",
         "largest_shift",
+        "largest_bend",
         "judged",
     }
 
@@ -213,15 +255,16 @@ def test_the_switch_is_an_option_of_every_recipe_for_pairs() -> None:
 def test_options_are_resolved_and_checked() -> None:
     options = resolve_config({"model": "pix2pix", "options": {"registration": True, "width": 8}}).options
     assert options["registration"] is True
-    assert options["lambda_smooth"] == 10
+    assert options["lambda_smooth"] == 100
     assert options["lambda_l1"] == 100
     assert resolve_config({"model": "pix2pix"}).options["registration"] is False
     for wrong, words in (
         ({"registration": "yes"}, "option 'registration' is 'yes', but should be a valid boolean"),
         ({"lambda_smooth": 5.0}, "no option 'lambda_smooth'"),
         ({"registration": True, "lambda_smooth": -1.0}, "'lambda_smooth' is -1"),
-        ({"registration": True, "largest_shift": 0.0}, "'largest_shift' is 0"),
-        ({"registration": True, "judged": "both"}, "'judged' is 'both', but should be 'output' or 'registered'"),
+        ({"registration": True, "largest_shift": -1}, "'largest_shift' is -1"),
+        ({"registration": True, "largest_bend": 0.0}, "'largest_bend' is 0"),
+        ({"registration": True, "judged": "both"}, "'judged' is 'both', but should be 'registered' or 'output'"),
         ({"registration": True, "lambda_l1": -1.0}, "'lambda_l1' is -1"),
     ):
         with pytest.raises(NirganError, match=words):
@@ -231,8 +274,8 @@ def test_options_are_resolved_and_checked() -> None:
 def test_models_show_names_the_options(nirgan) -> None:
     shown = json.loads(nirgan("models", "show", "pix2pix", "--json").out)
     assert shown["options"]["registration"] is False
-    assert shown["registration"]["lambda_smooth"] == 10
-    assert "lambda_smooth            10.0 (with registration=true)" in nirgan("models", "show", "pix2pix").out
+    assert shown["registration"]["lambda_smooth"] == 100
+    assert "lambda_smooth            100.0 (with registration=true)" in nirgan("models", "show", "pix2pix").out
 
 
 class Unpaired(Recipe):
@@ -298,10 +341,10 @@ def test_size_of_the_network() -> None:
         recipe = create_model("pix2pix", registration=True)
     assert isinstance(recipe, Registration)
     parameters = sum(p.numel() for p in recipe.networks["registration"].parameters())
-    channels = [6, 32, 64, 128, 128, 128]
+    channels = [8, 16, 32, 64, 64, 64]
     down = sum(16 * a * b + b for a, b in pairwise(channels))
-    up = sum(9 * a * b + b for a, b in ((128, 128), (256, 128), (256, 64), (128, 32), (64, 2)))
-    assert parameters == down + up == 1_319_874
+    up = sum(9 * a * b + b for a, b in ((64, 64), (128, 64), (128, 32), (64, 16), (32, 2)))
+    assert parameters == down + up == 331_746
 
 
 # --- a run --------------------------------------------------------------------------------------------------------
@@ -354,7 +397,7 @@ def test_the_recipes_own_terms_teach_the_shift_where_outputs_have_the_right_colo
     side = SIDE + 2 * MARGIN
     rendered = [render(0, index, height=side, width=side).rgb.transpose(2, 0, 1) for index in range(48)]
     pictures, random = torch.from_numpy(np.stack(rendered)), torch.Generator().manual_seed(1)
-    recipe = build(SIDE, levels=4, source_channels=3, registration_width=8, largest_shift=16.0)
+    recipe = build(SIDE, levels=4, source_channels=3, registration_width=8, largest_shift=0, largest_bend=16.0)
     recipe.networks["generator"].forward = lambda source: source
     terms = [term for term in recipe.terms("generator", at) if term.name in ("l1", "smoothness")]
     optimiser = torch.optim.Adam(recipe.networks["registration"].parameters(), lr=1e-3, betas=(0.5, 0.999))

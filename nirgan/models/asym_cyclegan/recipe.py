@@ -75,7 +75,8 @@ class AsymCycleGAN(CycleRecipe):
                 "norm": "instance",
                 "upsample": "resize",
                 "head": "affine",
-                "lambda_identity": 1.0,
+                "lambda_cycle": 3.0,
+                "lambda_identity": 0.2,
             },
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.

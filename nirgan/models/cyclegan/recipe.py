@@ -64,8 +64,7 @@ class CycleGAN(CycleRecipe):
                 "n_res": 4,
                 "upsample": "resize",
                 "head": "affine",
-                "replicate_source": True,
-                "lambda_identity": 5.0,
+                "lambda_cycle": 3.0,
             },
         },
         # Ten times the rate: narrow networks that start at N(0, 0.02) hardly move in a few steps otherwise.

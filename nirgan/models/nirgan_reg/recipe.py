@@ -13,29 +13,41 @@ from torch import Tensor, nn
 
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
+from nirgan.layers.edge_map import edge_map
 from nirgan.layers.init import init_kaiming
+from nirgan.layers.shift import find_shift
 from nirgan.layers.warp import warp
 from nirgan.losses.smoothness import smoothness
-from nirgan.models.options import Pixels, Size, Weight, can_register
+from nirgan.losses.structure import structure
+from nirgan.models.options import Count, Pixels, Size, Weight, can_register
 from nirgan.models.recipe import At, Recipe, Stage, Task, Term, Views
 
 FEWEST_LEVELS, MOST_LEVELS = 3, 5
 """Halvings of the registration network: enough to see large shifts, as many as the crop allows."""
+EDGES_SCALE = 0.25
+"""Edge maps lie in about [-2, 4]; the pictures beside them in [-1, 1]."""
+SEEN = 2 + 2 * 3
+"""Channels of the registration network's input: edges of the moved source and of the target, the output, the target."""
 
 
 class Registration(Recipe):
     """Lets paired terms compare the target with the output as a registration network moves it onto the target.
 
-    A mixin; ``with_registration`` puts it before a recipe. The network sees output and target, and is trained with the
-    generator by the same terms, which read ``compared``, and by the smoothness of its field. Translation does without.
+    A mixin; ``with_registration`` puts it before a recipe. The warp is one shift, at which the edges of source and
+    target correlate best, and a field that the network adds. The network learns with the generator from the paired
+    terms, which read ``compared``, from the smoothness of the field, and from how well edges of the moved source meet
+    those of the target: the source is where the output belongs, whatever its colours still are. Translation does
+    without it.
 
     Args:
         task: ``nir2rgb``; the source of ``gray2rgb`` is computed from the target and needs no registration.
         crop: Side of the training crop; a multiple of 8.
         lambda_smooth: Weight of the field's mean squared gradient.
+        lambda_structure: Weight of one minus the correlation of edges; 0 leaves the paired terms alone (RegGAN).
         registration_width: Channels of the registration network's first layer.
-        largest_shift: Pixels that the field reaches at most.
-        judged: What discriminators see of the output: as it is (RegGAN), or moved onto the target.
+        largest_shift: Pixels in x and in y within which the shift is searched; 0 leaves it out (RegGAN).
+        largest_bend: Pixels that the network adds to the shift at most.
+        judged: What discriminators see of the output: moved onto the target, or as it is (RegGAN).
         options: The wrapped recipe's.
     """
 
@@ -44,22 +56,25 @@ class Registration(Recipe):
         *,
         task: Task,
         crop: int,
-        lambda_smooth: Weight = 10.0,
-        registration_width: Size = 32,
-        largest_shift: Pixels = 24.0,
-        judged: Literal["output", "registered"] = "output",
+        lambda_smooth: Weight = 100.0,
+        lambda_structure: Weight = 50.0,
+        registration_width: Size = 16,
+        largest_shift: Count = 24,
+        largest_bend: Pixels = 8.0,
+        judged: Literal["registered", "output"] = "registered",
         **options: Any,
     ) -> None:
         if task == "gray2rgb":
             raise NirganError("gray2rgb computes the source from the target: leave registration out")
         super().__init__(task=task, crop=crop, **options)
         channels = [registration_width * min(2**level, 4) for level in range(_levels(crop))]
-        network = UNet(2 * 3, 2, channels=channels, norm="none", upsample="resize")
+        network = UNet(SEEN, 2, channels=channels, norm="none", upsample="resize")
         init_kaiming(network)
         for parameter in network.out.parameters():
             nn.init.zeros_(parameter)  # the first warp is the identity
         self.networks["registration"] = network
-        self._lambda_smooth, self._largest_shift = lambda_smooth, largest_shift
+        self._lambda_smooth, self._lambda_structure = lambda_smooth, lambda_structure
+        self._largest_shift, self._largest_bend = largest_shift, largest_bend
         self._judges_registered = judged == "registered"
         self._comparing = {stage.name: self._phases_that_compare(stage) for stage in self.stages}
         self.stages = tuple(_training(stage, self._comparing[stage.name]) for stage in self.stages)
@@ -77,15 +92,34 @@ class Registration(Recipe):
         _levels(crop)
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
-        """The recipe's views; ``compared`` and any ``compared_…`` moved onto the target by the views' ``field``."""
+        """The recipe's views; ``compared`` and any ``compared_…`` moved onto the target by the views' ``field``.
+
+        ``moved_source`` is the source, moved alike, and ``truth`` the target, both in [0,1].
+        """
         views: Views = super().forward(batch, at)  # type: ignore[safe-super]  # the wrapped recipe's
         if not self._comparing.get(at.stage):
             return views
-        output, target = views["compared"], views["target"]
-        drawn = self.networks["registration"](torch.cat([output, target.to(output.dtype)], dim=1))
-        field = self._largest_shift * drawn.float()
+        field = self._field(batch["source"], batch["target"], views["compared"].detach())
         moved = {name: warp(view, field) for name, view in views.items() if _is_compared(name)}
-        return {**views, **moved, "field": field}
+        return {
+            **views,
+            **moved,
+            "field": field,
+            "moved_source": warp(batch["source"], field),
+            "truth": batch["target"],
+        }
+
+    def _field(self, source: Tensor, target: Tensor, output: Tensor) -> Tensor:
+        """(B,2,H,W) in pixels: the shift, and what the network adds.
+
+        The output is detached here: through it, the other terms would teach the generator to look like a warp.
+        RegGAN's code lets that gradient through.
+        """
+        shift, _ = find_shift(source, target, self._largest_shift)
+        shift = shift[:, :, None, None].expand(-1, -1, *target.shape[-2:])
+        edges = EDGES_SCALE * torch.cat([edge_map(warp(source, shift)), edge_map(target)], dim=1)
+        seen = torch.cat([edges, warp(output, shift), target], dim=1).to(output.dtype)
+        return shift + self._largest_bend * self.networks["registration"](seen).float()
 
     def phase_views(self, phase: str, views: Views, at: At) -> Views:
         """The recipe's; with ``judged=registered`` its discriminators are shown ``compared`` as ``output``."""
@@ -94,11 +128,19 @@ class Registration(Recipe):
         return super().phase_views(phase, views, at)
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
-        """The recipe's, and λ_smooth · (mean|∂field/∂x|² + mean|∂field/∂y|²) in phases that compare."""
+        """The recipe's, and λ_smooth · (mean|∂field/∂x|² + mean|∂field/∂y|²) + λ_structure · (1 - r).
+
+        These two are in phases that compare. r is the correlation of edges of the moved source and the target
+        (``losses.structure``).
+        """
         terms = super().terms(phase, at)
         if phase not in self._comparing.get(at.stage, ()):
             return terms
-        return [*terms, Term("smoothness", self._lambda_smooth, lambda v: smoothness(v["field"]))]
+        return [
+            *terms,
+            Term("smoothness", self._lambda_smooth, lambda v: smoothness(v["field"])),
+            Term("structure", self._lambda_structure, lambda v: structure(v["moved_source"], v["truth"])),
+        ]
 
     def _phases_that_compare(self, stage: Stage) -> tuple[str, ...]:
         """Phases with a term that reads ``compared``, in a stage that is always served pairs."""
