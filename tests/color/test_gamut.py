@@ -1,0 +1,90 @@
+"""Colours that a screen can show, and how they get onto a larger picture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from nirgan.color.gamut import keep_lightness
+from nirgan.color.guided import upsample_guided
+from nirgan.color.lab import lab_to_rgb, lightness, rgb_to_lab
+
+
+@pytest.fixture
+def wild() -> tuple[Tensor, Tensor]:
+    """Every lightness beside colours of which many are outside sRGB."""
+    torch.manual_seed(0)
+    return torch.rand(2, 1, 40, 40), 220 * torch.rand(2, 2, 40, 40) - 110
+
+
+def hue(lab: Tensor) -> Tensor:
+    return torch.atan2(lab[:, 2], lab[:, 1])
+
+
+def test_lightness_survives_eight_bits(wild: tuple[Tensor, Tensor]) -> None:
+    level, ab = wild
+    rgb = keep_lightness(level, ab)
+    assert rgb.min() >= 0
+    assert rgb.max() <= 1
+    stored = (rgb * 255).round() / 255
+    assert (100 * (lightness(stored) - level)).abs().max() < 0.5
+    clipped = (lab_to_rgb(torch.cat([100 * level, ab], dim=1)) * 255).round() / 255
+    assert (100 * (lightness(clipped) - level)).abs().max() > 5  # what this is for
+
+
+def test_hue_stays_and_chroma_is_as_large_as_it_can_be(wild: tuple[Tensor, Tensor]) -> None:
+    level, ab = 0.1 + 0.8 * wild[0], wild[1]
+    found = rgb_to_lab(keep_lightness(level, ab))
+    chroma, wanted = found[:, 1:].norm(dim=1), ab.norm(dim=1)
+    assert (chroma <= wanted + 0.05).all()
+    reduced = chroma < wanted - 1
+    assert 0.3 < reduced.float().mean() < 0.95
+    turned = (hue(found) - torch.atan2(ab[:, 1], ab[:, 0]) + torch.pi) % (2 * torch.pi) - torch.pi
+    assert turned[reduced & (chroma > 5)].abs().max() < 0.02
+    further = torch.cat([100 * level, 1.01 * found[:, 1:]], dim=1)
+    outside = (lab_to_rgb(further, clip=False) - 0.5).abs().amax(dim=1) > 0.5
+    assert outside[reduced].float().mean() > 0.99
+
+
+def test_colours_inside_are_left_alone() -> None:
+    torch.manual_seed(1)
+    rgb = torch.rand(1, 3, 16, 16)
+    lab = rgb_to_lab(rgb)
+    assert torch.allclose(keep_lightness(lab[:, :1] / 100, lab[:, 1:]), rgb, atol=2e-4)
+
+
+def test_white_black_and_no_number_become_grey() -> None:
+    level = torch.tensor([0.0, 1.0, 0.5]).view(1, 1, 1, 3)
+    ab = torch.tensor([[60.0, -40.0], [60.0, -40.0], [float("nan"), 0.0]]).T.view(1, 2, 1, 3)
+    rgb = keep_lightness(level, ab)[0, :, 0]
+    assert torch.allclose(rgb[:, 0], torch.zeros(3), atol=1e-3)
+    assert torch.allclose(rgb[:, 1], torch.ones(3), atol=1e-3)
+    assert torch.allclose(rgb[:, 2], torch.full((3,), 0.4663), atol=1e-3)  # L* 50
+
+
+def test_colour_edges_fall_on_the_guides() -> None:
+    """A small picture's soft edge becomes as sharp as the large one's."""
+    guide = torch.full((1, 1, 64, 64), 0.3)
+    guide[..., 29:] = 0.8  # not at a border of the small picture's pixels
+    truth = torch.where(guide > 0.5, 40.0, -20.0)
+    small = torch.nn.functional.interpolate(truth, size=(16, 16), mode="bilinear", antialias=True)
+    plain = torch.nn.functional.interpolate(small, size=(64, 64), mode="bilinear")
+    guided = upsample_guided(small, guide)
+    assert guided.shape == guide.shape
+    near = slice(24, 34)
+    assert (guided - truth)[..., near].abs().mean() < 0.35 * (plain - truth)[..., near].abs().mean()
+    assert (guided - truth).abs().mean() < 1.5
+
+
+def test_a_flat_guide_gives_the_colours_back() -> None:
+    small = torch.linspace(-50, 50, 20).expand(1, 2, 20, 20)
+    found = upsample_guided(small, torch.full((1, 1, 80, 80), 0.5))
+    inside = (slice(None), slice(None), slice(40, 44), slice(36, 44))
+    plain = torch.nn.functional.interpolate(small, size=(80, 80), mode="bilinear")
+    assert torch.allclose(found[inside], plain[inside], atol=1.0)
+
+
+def test_equal_sizes_are_left_alone() -> None:
+    colours = torch.randn(1, 2, 8, 8)
+    assert torch.equal(upsample_guided(colours, torch.rand(1, 1, 8, 8)), colours)
