@@ -205,6 +205,7 @@ class Recipe(nn.Module, ABC):
         whole_picture: True when the answer at a point depends on all of the picture, which then is not tiled; unless it
             does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
+        ranks_bins: True when the method scores bins of colour, and ``bin_logits`` can be asked for them.
     """
 
     paper: ClassVar[str] = ""
@@ -225,6 +226,7 @@ class Recipe(nn.Module, ABC):
     working_size: int | None = None
     whole_picture: bool = False
     tile: int | None = None
+    ranks_bins: bool = False
     built_with: dict[str, Any]
     """Arguments it was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""
 
@@ -268,6 +270,13 @@ class Recipe(nn.Module, ABC):
 
         ``conditions`` are the declared ones by name, and under ``ORIGIN`` the place of a tile.
         """
+
+    def bin_logits(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        """Score the 313 bins of ``nirgan.color.ab_bins`` at each point: (B,313,h,w), from what ``predict`` is given.
+
+        For recipes with ``ranks_bins`` alone: evaluation asks them how far down the true colour stands.
+        """
+        raise NirganError(f"{type(self).__name__} scores no bins of colour")
 
     @abstractmethod
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
