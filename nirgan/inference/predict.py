@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Tile = Literal["auto"] | int
 """How a picture is cut: into tiles of this side in pixels, never (0), or as memory allows."""
+
+Classes = Callable[[Tensor, Mapping[str, Any]], Tensor]
+"""What may be asked in place of ``predict``: an answer in numbers of classes, as large as what it is given."""
 
 _NEVER_TILED = 512 * 512
 """Pixels up to which memory is not even measured."""
@@ -39,13 +42,22 @@ def parse_tile(text: str) -> Tile:
 
 
 def predict_picture(
-    recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], *, tile: Tile = "auto", budget: int | None = None
+    recipe: Recipe,
+    picture: Tensor,
+    conditions: Mapping[str, Any],
+    *,
+    tile: Tile = "auto",
+    budget: int | None = None,
+    classes: Classes | None = None,
 ) -> Tensor:
-    """The raw answer (1,K,H,W) float32 to a picture (1,C,H,W) of any size; arguments as ``translate_source``."""
+    """The raw answer (1,K,H,W) float32 to a picture (1,C,H,W) of any size; arguments as ``translate_source``.
+
+    With ``classes`` that is asked in place of ``predict``, and tiles are never cross-faded.
+    """
     side = _choose_side(recipe, picture, conditions, budget) if tile == "auto" else int(tile)
     while True:
         try:
-            return _predict(recipe, picture, conditions, side)
+            return _predict(recipe, picture, conditions, side, classes)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -83,16 +95,21 @@ def _choose_side(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any],
     return side
 
 
-def _predict(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], side: int) -> Tensor:
+def _predict(
+    recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any], side: int, classes: Classes | None
+) -> Tensor:
     height, width = picture.shape[-2:]
     smallest = round_up(recipe.smallest, recipe.stride)
     enough = max(height, smallest), max(width, smallest)
     side = max(side or round_up(max(enough), recipe.stride), smallest)
     tiles = plan_tiles(*enough, side=side, stride=recipe.stride, halo=recipe.halo)
+    if classes is not None:
+        tiles = tiles.cut()
+    ask = classes or recipe.predict
     padded = reflect_to(picture, *tiles.size)
 
     def predict(tile: Tensor, row: Span, column: Span) -> Tensor:
-        return recipe.predict(tile, {**conditions, ORIGIN: (row.start, column.start)}).float()
+        return ask(tile, {**conditions, ORIGIN: (row.start, column.start)}).float()
 
     if len(tiles) == 1:
         raw = predict(padded, *next(iter(tiles)))

@@ -41,16 +41,46 @@ def translate_source(
     Raises:
         NirganError: for a source of another shape, an unknown condition, a negative tile, or too little memory.
     """
-    if source.ndim != 3 or 0 in source.shape:
-        raise NirganError(f"a source picture has the shape (channels, height, width), not {tuple(source.shape)}")
-    if tile != "auto" and not (isinstance(tile, int) and tile >= 0):
-        raise NirganError(f"tile is {tile!r}, but must be 'auto', 0 (never) or a side in pixels")
+    full, working = _inputs(recipe, source, tile)
     known = resolve_conditions(recipe, conditions)
-    device, dtype = _place(recipe, source)
-    full = source.to(device, torch.float32)[None]
-    working = resize_short_side(full, recipe.working_size).to(dtype)
     raw = predict_picture(recipe, working, known, tile=tile, budget=budget)
     return recipe.compose(full, raw)[0].float()
+
+
+@torch.no_grad()
+def rank_bins(
+    recipe: Recipe,
+    source: Tensor,
+    conditions: Mapping[str, Any] | None = None,
+    *,
+    most: int = 5,
+    tile: Tile = "auto",
+) -> Tensor | None:
+    """The bins of colour that a recipe scores best at each pixel, best first; None where it scores none.
+
+    Each pixel takes those of the cell of the recipe's answer that it lies in.
+
+    Args:
+        recipe: As of ``translate_source``, which also says what is raised.
+        source: The same.
+        conditions: The same.
+        most: How many bins.
+        tile: As of ``translate_source``.
+
+    Returns:
+        (most,H,W) int64, numbers of ``nirgan.color.ab_bins``, on the recipe's device.
+    """
+    if not recipe.ranks_bins:
+        return None
+
+    def ranked(part: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        best = recipe.bin_logits(part, conditions).topk(most, dim=1).indices
+        return F.interpolate(best.float(), size=part.shape[-2:], mode="nearest-exact")
+
+    full, working = _inputs(recipe, source, tile)
+    known = resolve_conditions(recipe, conditions)
+    best = predict_picture(recipe, working, known, tile=tile, classes=ranked)
+    return F.interpolate(best, size=full.shape[-2:], mode="nearest-exact")[0].long()
 
 
 def resize_short_side(picture: Tensor, side: int | None, *, longest: int = 8) -> Tensor:
@@ -64,6 +94,17 @@ def resize_short_side(picture: Tensor, side: int | None, *, longest: int = 8) ->
     scale = min(side / min(height, width), longest * side / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     return F.interpolate(picture, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _inputs(recipe: Recipe, source: Tensor, tile: Tile) -> tuple[Tensor, Tensor]:
+    """The source as (1,C,H,W) on the recipe's device: at full size in float32, and as ``predict`` gets it."""
+    if source.ndim != 3 or 0 in source.shape:
+        raise NirganError(f"a source picture has the shape (channels, height, width), not {tuple(source.shape)}")
+    if tile != "auto" and not (isinstance(tile, int) and tile >= 0):
+        raise NirganError(f"tile is {tile!r}, but must be 'auto', 0 (never) or a side in pixels")
+    device, dtype = _place(recipe, source)
+    full = source.to(device, torch.float32)[None]
+    return full, resize_short_side(full, recipe.working_size).to(dtype)
 
 
 def _place(recipe: Recipe, source: Tensor) -> tuple[torch.device, torch.dtype]:

@@ -7,7 +7,7 @@ equals the whole picture's. Where it cannot, neighbours are cross-faded; at the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -66,6 +66,11 @@ class Tiles:
     def size(self) -> tuple[int, int]:
         """Height and width that the picture is padded to."""
         return self.rows[-1].stop, self.columns[-1].stop
+
+    def cut(self) -> Tiles:
+        """The same tiles, each for its core alone: for answers that cannot be mixed, as numbers of classes."""
+        rows, columns = (tuple(replace(span, fade=0) for span in spans) for spans in (self.rows, self.columns))
+        return replace(self, rows=rows, columns=columns)
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
