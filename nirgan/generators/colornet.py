@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nirgan.layers.activation import Activation, make_activation
 from nirgan.layers.double_conv import DoubleConv
-from nirgan.layers.reach import radius
+from nirgan.layers.reach import radius, reach
 from nirgan.registry import GENERATORS
 
 PAPER = "10.1109/ICIP.2018.8451230"
@@ -28,13 +29,19 @@ class ColorNet(nn.Module):
         align_corners: How features are enlarged. True puts their corners on the corners, so that where a pixel falls
             depends on the picture's size and tiles do not equal the whole.
 
-    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of 16.
+    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1] with tanh; H and W are multiples of 16.
     """
 
     stride = 2**POOLS
 
     def __init__(
-        self, in_channels: int = 1, out_channels: int = 3, *, width: int = 64, align_corners: bool = False
+        self,
+        in_channels: int = 1,
+        out_channels: int = 3,
+        *,
+        width: int = 64,
+        align_corners: bool = False,
+        activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         down = (width, 2 * width, 4 * width, 8 * width, 8 * width)
@@ -48,6 +55,7 @@ class ColorNet(nn.Module):
             DoubleConv(skip + inside, after) for skip, inside, after in zip(down[-2::-1], insides, up, strict=True)
         )
         self.out = nn.Conv2d(width, out_channels, 1)
+        self.activate = make_activation(activation)
 
     def forward(self, source: Tensor) -> Tensor:
         """Colour (B, in_channels, H, W)."""
@@ -58,7 +66,7 @@ class ColorNet(nn.Module):
             x = block(self.pool(x))
         for block in self.decoder:
             x = block(torch.cat([skips.pop(), self.enlarge(x)], dim=1))
-        return torch.tanh(self.out(x))
+        return self.activate(self.out(x))
 
     @property
     def deepest(self) -> nn.Sequential:
@@ -70,4 +78,8 @@ class ColorNet(nn.Module):
     @property
     def radius(self) -> int:
         """Pixels from a point beyond which the source does not change the output there."""
-        return radius(self.deepest, self.stride)
+        return radius(self, self.stride)
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """First and last source column that the output columns ``first`` to ``last`` depend on, as ``layers.reach``."""
+        return reach(self.deepest, first, last)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from nirgan.layers.activation import Activation, make_activation
 from nirgan.layers.affine import Head, coefficient_count, local_affine
 from nirgan.layers.norm import Norm, bias_before, make_norm
 from nirgan.layers.reach import radius
@@ -33,9 +33,10 @@ class ResNetGenerator(nn.Module):
         upsample: ``transpose`` (3×3, as in the paper) or ``resize``.
         head: ``direct``: the last convolution draws the output; ``affine``: it draws an affine function for each pixel
             of the source, whose detail goes on so.
+        activation: The last: ``tanh`` for pictures, ``relu`` for features.
 
-    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of ``stride``, and at
-    least ``smallest``.
+    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1] with tanh; H and W are multiples of ``stride``,
+    and at least ``smallest``.
     """
 
     stride = 2**HALVINGS
@@ -52,6 +53,7 @@ class ResNetGenerator(nn.Module):
         norm: Norm = "instance",
         upsample: Upsample = "transpose",
         head: Head = "direct",
+        activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         self._affine = head == "affine"
@@ -72,11 +74,12 @@ class ResNetGenerator(nn.Module):
             body += [up, make_norm(norm, after), nn.ReLU()]
         drawn = coefficient_count(in_channels, out_channels) if self._affine else out_channels
         self.body = nn.Sequential(*body, outer(width, drawn, bias=True))
+        self.activate = make_activation(activation)
 
     def forward(self, source: Tensor) -> Tensor:
         """Translate (B, in_channels, H, W) in [-1, 1]."""
         x = self.body(source)
-        return torch.tanh(local_affine(x, source, start=1.0) if self._affine else x)
+        return self.activate(local_affine(x, source, start=1.0) if self._affine else x)
 
     @property
     def radius(self) -> int:

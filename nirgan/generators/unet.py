@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nirgan.layers.activation import Activation, make_activation
 from nirgan.layers.affine import Head, coefficient_count, local_affine
 from nirgan.layers.norm import Norm, bias_before, make_norm
+from nirgan.layers.reach import radius
 from nirgan.layers.residual import ResidualBlock
 from nirgan.layers.upsample import Upsample, upsampling_conv
 from nirgan.registry import GENERATORS
@@ -44,9 +46,10 @@ class UNet(nn.Module):
             ``resize`` cannot draw single pixels.
         start: Of ``affine``: gain of the source in the output before training.
         beside: Channels that ``forward``'s ``join`` puts beside what each convolution block gets.
+        activation: The last: ``tanh`` for pictures, ``relu`` for features.
 
-    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1]; H and W are multiples of ``stride``, and at
-    least twice that with residual blocks or an instance norm at the bottom.
+    Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1] with tanh; H and W are multiples of ``stride``,
+    and at least twice that with residual blocks or an instance norm at the bottom.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class UNet(nn.Module):
         head: Head = "direct",
         start: float = 1.0,
         beside: int = 0,
+        activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         self.stride = 2 ** len(channels)
@@ -88,6 +92,7 @@ class UNet(nn.Module):
             inside = 2 * after if skips else after
         drawn = out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
         self.out = upsampling_conv(upsample, inside + beside, drawn, bias=True)
+        self.activate = make_activation(activation)
 
     def forward(self, source: Tensor, join: Callable[[Tensor], Tensor] = lambda features: features) -> Tensor:
         """Translate (B, in_channels, H, W) in [-1, 1]; ``join`` puts ``beside`` channels to features of any size."""
@@ -104,18 +109,18 @@ class UNet(nn.Module):
             x, skip = F.relu(block(join(x))), features.pop()
             x = torch.cat([x, skip], dim=1) if self._skips else x
         x = self.out(join(x))
-        return torch.tanh(x if self._start is None else local_affine(x, source, start=self._start))
+        return self.activate(x if self._start is None else local_affine(x, source, start=self._start))
 
     @property
     def radius(self) -> int:
         """Pixels from a point beyond which the source does not change the output there, statistics of norms aside."""
-        widest = 0
-        for pixel in range(self.stride):
-            first = last = pixel
-            for _ in self.encoder:  # decoder blocks, as many: both ways of upsampling reach equally far
-                first, last = (first - 1) // 2, (last + 1) // 2
-            first, last = first - 2 * len(self.bottom), last + 2 * len(self.bottom)
-            for _ in self.encoder:
-                first, last = 2 * first - 1, 2 * last + 2
-            widest = max(widest, pixel - first, last - pixel)
-        return widest
+        return radius(self, self.stride)
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """First and last source column that the output columns ``first`` to ``last`` depend on, as ``layers.reach``."""
+        for _ in self.encoder:  # decoder blocks, as many: both ways of upsampling reach equally far
+            first, last = (first - 1) // 2, (last + 1) // 2
+        first, last = first - 2 * len(self.bottom), last + 2 * len(self.bottom)
+        for _ in self.encoder:
+            first, last = 2 * first - 1, 2 * last + 2
+        return first, last

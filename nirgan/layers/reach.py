@@ -18,8 +18,8 @@ def radius(chain: nn.Module, stride: int) -> int:
     Statistics of norms are left aside. The output is as large as the input.
 
     Args:
-        chain: Convolutions, enlargements and layers that work on single pixels, in ``Sequential``s or in modules that
-            add only the latter to their ``body``.
+        chain: Convolutions, enlargements and layers that work on single pixels, in ``Sequential``s, in modules that add
+            only the latter to their ``body``, or in modules that have a method ``reach`` like the function here.
         stride: Of the innermost features: positions differ within it, and the farthest counts.
     """
     ends = [(pixel, *reach(chain, pixel, pixel)) for pixel in range(stride)]
@@ -36,6 +36,8 @@ def reach(layer: nn.Module, first: int, last: int) -> tuple[int, int]:
         for part in reversed(layer):
             first, last = reach(part, first, last)
         return first, last
+    if callable(own := getattr(layer, "reach", None)):  # networks with skips, which are no chain
+        return own(first, last)
     if isinstance(body := getattr(layer, "body", None), nn.Module):  # around it: residual blocks' sums, decoders' heads
         return reach(body, first, last)
     if isinstance(layer, ResizeConv2d):  # enlarged first, then convolved 3×3
@@ -45,7 +47,7 @@ def reach(layer: nn.Module, first: int, last: int) -> tuple[int, int]:
         if layer.mode == "bilinear":  # between the two cells around (column + ½) / scale - ½
             return (2 * first + 1 - scale) // (2 * scale), (2 * last + 1 - scale) // (2 * scale) + 1
         return first // scale, last // scale
-    if isinstance(layer, nn.MaxPool2d):  # without padding
+    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):  # without padding
         side = int(layer.kernel_size)  # type: ignore[arg-type]  # one number, the stride too
         return side * first, side * last + side - 1
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

@@ -34,8 +34,8 @@ def at(*colours: tuple[float, float]) -> Tensor:
 
 def by_brute_force(ab: Tensor, count: int) -> np.ndarray:
     """Numbers of the nearest bins (N,count) of points (1,2,1,N); the lowest among equals."""
-    points = ab[0, :, 0].T.double().numpy()
-    squares = ((points[:, None] - ab_bins().double().numpy()) ** 2).sum(-1)
+    points = ab[0, :, 0].T.numpy()
+    squares = ((points[:, None] - ab_bins().numpy()) ** 2).sum(-1)  # in float32, too: near ties round alike
     return squares.argsort(axis=1, kind="stable")[:, :count]
 
 

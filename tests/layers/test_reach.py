@@ -19,7 +19,9 @@ LAYERS = {
     "resized": ResizeConv2d(1, 1),
     "nearest": nn.Upsample(scale_factor=2),
     "bilinear": nn.Upsample(scale_factor=2, mode="bilinear"),
+    "bilinear, four times": nn.Upsample(scale_factor=4, mode="bilinear"),
     "pooled": nn.MaxPool2d(2),
+    "averaged": nn.AvgPool2d(4),
     "residual": ResidualBlock(1, norm="none"),
     "pointwise": nn.LeakyReLU(),
 }
@@ -58,3 +60,11 @@ def test_the_radius_of_a_chain_is_the_farthest_of_its_positions(up: tuple[str, .
 def test_an_unknown_layer_is_refused() -> None:
     with pytest.raises(TypeError, match="ModuleList"):
         reach(nn.ModuleList([nn.Conv2d(1, 1, 3)]), 0, 0)
+
+
+def test_a_network_may_tell_its_own_reach() -> None:
+    class Shifted(nn.Module):
+        def reach(self, first: int, last: int) -> tuple[int, int]:
+            return first - 7, last + 1
+
+    assert reach(nn.Sequential(Shifted(), LAYERS["3×3"]), 10, 12) == (10 - 1 - 7, 12 + 1 + 1)
