@@ -68,7 +68,7 @@ def rank_bins(
         tile: As of ``translate_source``.
 
     Returns:
-        (most,H,W) int64, numbers of ``nirgan.color.ab_bins``, on the recipe's device.
+        (most,H,W) int16, numbers of ``nirgan.color.ab_bins``, on the recipe's device.
     """
     if not recipe.ranks_bins:
         return None
@@ -80,7 +80,7 @@ def rank_bins(
     full, working = _inputs(recipe, source, tile)
     known = resolve_conditions(recipe, conditions)
     best = predict_picture(recipe, working, known, tile=tile, classes=ranked)
-    return F.interpolate(best, size=full.shape[-2:], mode="nearest-exact")[0].long()
+    return F.interpolate(best, size=full.shape[-2:], mode="nearest-exact")[0].short()
 
 
 def resize_short_side(picture: Tensor, side: int | None, *, longest: int = 8) -> Tensor:

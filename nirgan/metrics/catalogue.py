@@ -19,6 +19,8 @@ from nirgan.metrics.ssim import ssim
 Better = Literal["higher", "lower", "near zero", "near truth"]
 Score = Callable[[Tensor, Tensor], Tensor]
 """From output and truth (N,3,H,W) in [0, 1] to (N,) float64."""
+GIVEN_LIGHTNESS: tuple[str, ...] = ("gray2rgb",)
+"""Scores of colour alone say little where lightness has to be made, too."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Metric:
         better: Where good scores lie. ``near truth``: near the truth's own value, which each picture has its own of.
         unit: Of the score, empty for a plain number.
         words: What it says, for people.
-        score: None for a metric that needs weights.
+        score: None for a metric that needs more than two pictures: weights, bins, all of a set.
+        tasks: Of which it says something.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Metric:
     unit: str
     words: str
     score: Score | None
+    tasks: tuple[str, ...] = ("nir2rgb", "gray2rgb")
 
 
 def _of_output(output: Tensor, target: Tensor) -> Tensor:
@@ -55,9 +59,19 @@ METRICS: dict[str, Metric] = {
         Metric("colourfulness", "near truth", "", "colourfulness of the output", _of_output),
         Metric("colourfulness_gap", "near zero", "", "colourfulness, output minus truth", colourfulness_gap),
         Metric("lpips", "lower", "", "distance of deep features (AlexNet)", None),
+        Metric("auc", "higher", "%", "area under the curve of errors in a and b", None, GIVEN_LIGHTNESS),
+        Metric("auc_rebalanced", "higher", "%", "the same, each colour counting alike", None, GIVEN_LIGHTNESS),
+        Metric("acc1", "higher", "%", "true bin of colour named", None, GIVEN_LIGHTNESS),
+        Metric("acc5", "higher", "%", "true bin among the first five", None, GIVEN_LIGHTNESS),
+        Metric("interpretability", "higher", "%", "recognised by a classifier (VGG-16)", None, GIVEN_LIGHTNESS),
     )
 }
 """Every metric by name, in the order of tables."""
+
+
+def is_scored(metric: str, task: str) -> bool:
+    """Whether a metric is scored for a task; of one that is not known here nobody can say it is not."""
+    return metric not in METRICS or task in METRICS[metric].tasks
 
 
 def is_better(metric: str, new: float, old: float) -> bool:

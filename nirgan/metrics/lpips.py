@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nirgan.metrics.catalogue import Score
+from nirgan.metrics.hub import hub_missing, hub_path
 
 BACKBONE = "alexnet-owt-7be5be79.pth"
 """AlexNet as torchvision names it; the name ends in the first digits of the file's SHA-256."""
@@ -18,22 +18,12 @@ _SMALLEST_SIDE = 31  # AlexNet's pooling leaves nothing of smaller pictures
 
 def backbone_path() -> Path:
     """Where torchvision looks for AlexNet's weights before it would download them (set by ``TORCH_HOME``)."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
+    return hub_path(BACKBONE)
 
 
 def missing() -> str | None:
     """Why LPIPS cannot be computed here and what to do, or None if it can. Never downloads."""
-    path = backbone_path()
-    if not path.is_file():
-        return (
-            f"AlexNet's weights are not on this machine: put {BACKBONE} (torchvision's AlexNet, IMAGENET1K_V1) "
-            f"into {path.parent}"
-        )
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(path.stem.rpartition("-")[2]):
-        return f"{path} is not the file its name promises (SHA-256 begins {digest[:8]}): copy it again"
-    return None
+    return hub_missing(BACKBONE, "AlexNet", "IMAGENET1K_V1")
 
 
 def load_lpips() -> Score | None:

@@ -48,6 +48,18 @@ NIRGAN_1 = Protocol(
         "colourfulness": "Hasler and Suesstrunk 2003 with signed opponents, of the output; colourfulness_gap: minus "
         "the truth's",
         "lpips": "v0.1, AlexNet, at native size; undefined under 31 pixels",
+        "auc": "gray2rgb: share of pixels whose a and b are within t of the truth's, t = 0, 1, ... 150 (and 0.01 more, "
+        "for Lab's rounded greys), trapezoid rule, over 150, in percent",
+        "auc_rebalanced": "gray2rgb: auc with each pixel weighted by 1 / frequency of its true colour's nearest of 313 "
+        "bins; frequencies are the mean of the scored truths' own, floored at 1e-6; weighted sums over all pictures, "
+        "each counting alike before, over the sums of weights; the bootstrap draws both together",
+        "acc1": "gray2rgb: share of pixels whose true bin (nearest of 313, at native size) has the highest logit in "
+        "the cell that the pixel lies in, of methods that score bins; else is the output's nearest bin; in percent",
+        "acc5": "gray2rgb: the same among the five highest logits, of methods that score bins; of copy: among the five "
+        "bins that grey is soft-encoded as",
+        "interpretability": "gray2rgb: share of pictures in which VGG-16 (torchvision, IMAGENET1K_V1; the central "
+        "square at 256, crop 224) sees what the folder names, where all folders are ImageNet classes; else what it "
+        "sees in the truth; in percent",
         "copy": "the source on three channels: channel mean for nir2rgb, the grey of that lightness for gray2rgb",
         "lookup": "the training set's mean colour for each of 256 source levels",
     },

@@ -1,4 +1,4 @@
-"""All scores of one picture."""
+"""The scores of one picture that need no more than its truth, and LPIPS."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def score_picture(output: Tensor, target: Tensor, *, lpips: Score | None = None)
             "scores compare pixel with pixel, nothing is resized"
         )
     x, y = to_8_bit(output).unsqueeze(0), to_8_bit(target).unsqueeze(0)
-    scores = {name: metric.score or lpips for name, metric in METRICS.items()}
+    scores = {name: metric.score for name, metric in METRICS.items()} | {"lpips": lpips}
     return {name: float(score(x, y)) for name, score in scores.items() if score is not None}
