@@ -43,6 +43,9 @@ class TrainingSet:
     pictures are cut and flipped apart. An unreadable file is replaced by the next record that can be read, and named in
     ``failed``. Pickles without its cache, so that workers may be spawned.
 
+    With a ``working_size``, the short side at which a recipe predicts, a crop shows what it would of a picture of that
+    size: a larger square is cut and reduced, or a smaller one enlarged.
+
     Attributes:
         sources: Records that a key's ``source`` counts.
         targets: Records that a key's ``target`` counts.
@@ -50,10 +53,19 @@ class TrainingSet:
     """
 
     def __init__(
-        self, data: Data, *, crop: int, augment: Augmentation, seed: int, cache_mb: float, split: str = "train"
+        self,
+        data: Data,
+        *,
+        crop: int,
+        augment: Augmentation,
+        seed: int,
+        cache_mb: float,
+        split: str = "train",
+        working_size: int | None = None,
     ) -> None:
         self.data = data
         self.crop = crop
+        self.working_size = working_size
         self.seed = seed
         self.cache_mb = cache_mb
         self.sources = data.sources(split)
@@ -133,11 +145,17 @@ class TrainingSet:
 
     def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
         height, width = picture.pixels.shape[:2]
-        side = self._augment.side(self.crop, min(height, width), random)
+        side = self._augment.side(self._native_crop(min(height, width)), min(height, width), random)
         # Relative places: the same two numbers find the same point of the scene on both sides of a pair of two sizes.
         down, right = random.random(2)
         top, left = round(down * (height - side)), round(right * (width - side))
         return replace(picture, pixels=picture.pixels[top : top + side, left : left + side])
+
+    def _native_crop(self, short_side: int) -> int:
+        """Side of the square in a picture of so many pixels that becomes a crop."""
+        if self.working_size is None:
+            return self.crop
+        return min(short_side, max(1, round(self.crop * short_side / self.working_size)))
 
     def _geometry(self, array: Array, random: np.random.Generator) -> Array:
         picture = resize(np.ascontiguousarray(array.transpose(1, 2, 0)), self.crop)

@@ -27,6 +27,10 @@ class ReadableSamples:
         self._data, self._records = data, records
         self.failed: list[str] = []
 
+    def __len__(self) -> int:
+        """How many there are, if all can be read."""
+        return len(self._records)
+
     def __iter__(self) -> Iterator[Sample]:
         """Pass over the samples; raises NirganError at the end if none could be read."""
         unread = 0

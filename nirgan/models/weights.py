@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,11 +115,14 @@ def _keep_what_translates(recipe: Recipe) -> None:
         del recipe.networks[name]
 
 
-def fill(recipe: Recipe, tensors: dict[str, Tensor], path: Path) -> None:
-    """Copy weights into a recipe; what is missing, unknown or of another shape is an error with the first names."""
-    wanted = set(recipe.weight_names())
+def fill(recipe: Recipe, tensors: dict[str, Tensor], path: Path, *, but: Collection[str] = ()) -> None:
+    """Copy weights into a recipe; what is missing, unknown or of another shape is an error with the first names.
+
+    Names in ``but`` are neither copied nor missed.
+    """
+    wanted = set(recipe.weight_names()).difference(but)
     state = recipe.state_dict()
-    missing, unknown = sorted(wanted - tensors.keys()), sorted(tensors.keys() - wanted)
+    missing, unknown = sorted(wanted - tensors.keys()), sorted(tensors.keys() - wanted - set(but))
     misshapen = sorted(n for n in wanted & tensors.keys() if state[n].shape != tensors[n].shape and state[n].numel())
     if missing or unknown or misshapen:
         parts = [

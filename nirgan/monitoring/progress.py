@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+_LINE_EVERY_S = 5.0
 
 
 class Progress(Protocol):
@@ -89,6 +94,37 @@ class Bar(Silent):
     def line(self, step: int, total: int | None, values: Mapping[str, float]) -> None:
         """Show the newest numbers beside the bar."""
         self._bar.update(self._task, description=summary(values))
+
+
+class Watched(Generic[Item]):
+    """Items that are counted as they go by, in each pass over them: a bar on a terminal, a line now and then elsewhere.
+
+    Args:
+        items: Passed on, in their order.
+        total: How many there are.
+        work: What is being done with them, in a word (``preparing``).
+    """
+
+    def __init__(self, items: Iterable[Item], total: int, work: str) -> None:
+        self._items, self._total, self._work = items, total, work
+
+    def __iter__(self) -> Iterator[Item]:
+        if not sys.stderr.isatty():
+            yield from self._with_lines()
+            return
+        from rich.console import Console
+        from rich.progress import Progress as RichProgress
+
+        with RichProgress(console=Console(stderr=True), transient=True) as bar:
+            yield from bar.track(self._items, total=self._total, description=self._work)
+
+    def _with_lines(self) -> Iterator[Item]:
+        said = time.monotonic()
+        for done, item in enumerate(self._items):
+            if time.monotonic() - said >= _LINE_EVERY_S:
+                said = time.monotonic()
+                logger.info("%s: %d/%d", self._work, done, self._total)
+            yield item
 
 
 def progress_for_terminal() -> Progress:

@@ -20,12 +20,18 @@ class TrainingBatches:
         data: Read from.
         config: Crop, augmentation, cache, accumulation, workers and seed.
         runtime: Which process of how many.
+        working_size: The recipe's.
     """
 
-    def __init__(self, data: Data, config: RunConfig, runtime: Runtime) -> None:
+    def __init__(self, data: Data, config: RunConfig, runtime: Runtime, *, working_size: int | None = None) -> None:
         settings = config.dataset
         self._set = TrainingSet(
-            data, crop=config.crop, augment=settings.augment, seed=config.seed, cache_mb=settings.cache_mb
+            data,
+            crop=config.crop,
+            augment=settings.augment,
+            seed=config.seed,
+            cache_mb=settings.cache_mb,
+            working_size=working_size,
         )
         self._config, self._runtime = config, runtime
 

@@ -82,8 +82,7 @@ def _info(
 
 
 def _norm_gap(config: RunConfig, recipe: Recipe, data: Data, batches: TrainingBatches) -> NormGap | None:
-    side = recipe.working_size or config.crop
-    if not has_batch_norm(recipe) or side % recipe.stride:  # `predict` takes whole strides
+    if not has_batch_norm(recipe) or config.crop % recipe.stride:  # `predict` takes whole strides
         return None
     paired = data.pairing == Pairing.REGISTERED
     crops = partial(batches.first_crops, view="image" if paired else "unpaired")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from torch import Tensor
+
 from nirgan.config import RunConfig
 from nirgan.errors import NirganError
 from nirgan.inference.find import find_weights
@@ -14,31 +16,32 @@ from nirgan.models.weights import fill, read_info, read_weights
 logger = logging.getLogger(__name__)
 
 
-def check_source(config: RunConfig) -> Path:
-    """The weights that ``init_from`` names.
+def check_start(config: RunConfig, recipe: Recipe) -> None:
+    """Refuse, before anything else is read, weights that cannot be started from.
 
     Raises:
-        NirganError: if there are none, or they are another model's.
+        NirganError: if there are none, they are another model's, or the recipe needs some and none are named.
     """
-    path = find_weights(config.init_from)
-    info = read_info(path)
-    if info.model != config.model:
-        raise NirganError(
-            f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
-        )
-    return path
+    if config.init_from is not None:
+        _source(config)
+    elif recipe.needs_weights:
+        raise NirganError(f"{config.model} starts from {recipe.needs_weights}: name them with --init-from")
 
 
 def take_over(recipe: Recipe, config: RunConfig) -> None:
     """Start from the weights that ``init_from`` names.
 
+    What ``prepare`` found in the training data stays, and so do the recipe's modules that may begin anew and have
+    others in their place.
+
     Raises:
         NirganError: if there are none, or they do not fit; options that differ are named.
     """
-    path = check_source(config)
+    path = _source(config)
     info, tensors = read_weights(path)
+    others = _others(recipe, tensors)
     try:
-        fill(recipe, tensors, path)
+        fill(recipe, tensors, path, but=others | _prepared(recipe))
     except NirganError as error:
         had = {**info.options, "source_channels": info.source_channels}
         other = [
@@ -49,3 +52,33 @@ def take_over(recipe: Recipe, config: RunConfig) -> None:
         hint = f"; they were trained with {', '.join(other)}: give the same --preset or --set options" if other else ""
         raise NirganError(f"{error}{hint}") from None
     logger.info("starts from %s (%s, step %d)", path, info.model, info.step)
+    if others:
+        logger.info("begin anew: %s", ", ".join(sorted(others)))
+
+
+def _source(config: RunConfig) -> Path:
+    """The weights that ``init_from`` names."""
+    path = find_weights(config.init_from)
+    info = read_info(path)
+    if info.model != config.model:
+        raise NirganError(
+            f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
+        )
+    return path
+
+
+def _others(recipe: Recipe, tensors: dict[str, Tensor]) -> set[str]:
+    """Names, on either side, below those paths that may begin anew and do not fit."""
+    state, found = recipe.state_dict(), set()
+    for path in recipe.may_begin_anew:
+        names = {name for name in (*recipe.weight_names(), *tensors) if name.startswith(f"networks.{path}.")}
+        fit = (name in tensors and name in state and tensors[name].shape == state[name].shape for name in names)
+        if not all(fit):
+            found |= names
+    return found
+
+
+def _prepared(recipe: Recipe) -> set[str]:
+    """Names of the recipe's own buffers, if it prepares them from the data at hand."""
+    prepares = type(recipe).prepare is not Recipe.prepare
+    return {name for name, _ in recipe.named_buffers(recurse=False)} if prepares else set()

@@ -21,13 +21,13 @@ from nirgan.inference.device import place
 from nirgan.models import create_model, recipe_class
 from nirgan.models.options import offline_options
 from nirgan.models.recipe import Optimiser, Phase, Recipe
-from nirgan.monitoring.progress import Progress, Silent, progress_for_terminal
+from nirgan.monitoring.progress import Progress, Silent, Watched, progress_for_terminal
 from nirgan.runs import CONFIG
 from nirgan.training.batches import TrainingBatches
 from nirgan.training.build_output import build_output
 from nirgan.training.checkpoint import Checkpoints, read_state
 from nirgan.training.checks import check_data, check_phases
-from nirgan.training.init_from import check_source, take_over
+from nirgan.training.init_from import check_start, take_over
 from nirgan.training.limits import Horizon, Limits
 from nirgan.training.optim import override
 from nirgan.training.output import Output
@@ -166,9 +166,11 @@ class _Assembly:
         config = self.config
         check_data(config.model, recipe, data)
         check_phases(recipe, config.phases)
-        batches = TrainingBatches(data, config, self.runtime) if recipe.stages else None  # refuses sizes
-        if config.init_from is not None and not goes_on:  # a run that goes on has taken over what it needs
-            check_source(config)
+        batches = None
+        if recipe.stages:  # refuses sizes
+            batches = TrainingBatches(data, config, self.runtime, working_size=recipe.working_size)
+        if not goes_on:  # a run that goes on has taken over what it needs
+            check_start(config, recipe)
         if config.sync_batch_norm and self.runtime.device.type != "cuda":
             raise NirganError("sync_batch_norm works on CUDA devices only; leave it out")
         return batches
@@ -188,7 +190,7 @@ class _Assembly:
         def prepared() -> dict[str, Any]:
             if type(recipe).prepare is not Recipe.prepare:
                 samples = ReadableSamples(data, data.sources("train"))
-                recipe.prepare(samples)
+                recipe.prepare(Watched(samples, len(samples), "preparing"))
                 self._failed += samples.failed
             if self.config.init_from is not None:
                 take_over(recipe, self.config)

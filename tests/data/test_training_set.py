@@ -310,3 +310,16 @@ def test_views_that_the_data_cannot_serve_are_refused(pairs: Path) -> None:
         training_set(pairs, pairing="unpaired")[image(0)]
     with pytest.raises(NirganError, match="view 'clip'"):
         training_set(pairs)[SampleKey("clip", 0, 0, 0)]
+
+
+@pytest.mark.parametrize(("working_size", "step"), [(None, 4), (32, 8), (64, 4), (128, 2)])
+def test_crops_are_of_the_scale_at_which_a_recipe_predicts(
+    working_size: int | None, step: int, tmp_path: Path, write: Write
+) -> None:
+    ramp = np.repeat(4 * np.arange(64, dtype=np.uint8)[:, None], 64, axis=1)  # 4 levels a row
+    write(tmp_path / "nir" / "a.png", ramp)
+    write(tmp_path / "rgb" / "a.png", np.dstack([ramp] * 3))
+    crop = training_set(tmp_path, PLAIN, working_size=working_size)[image(0)]
+    assert crop.source.shape == (1, 16, 16)
+    inner = 255 * crop.source[0, 4:12, 0].diff()  # enlarging repeats the border
+    assert inner.numpy() == pytest.approx(step, abs=1e-3)

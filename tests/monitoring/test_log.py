@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from nirgan.color import lightness_to_gray
 from nirgan.monitoring.grid import Row, sample_grid
 from nirgan.monitoring.log import RunLog
-from nirgan.monitoring.progress import Lines, summary
+from nirgan.monitoring.progress import Lines, Watched, summary
 
 
 def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -104,3 +104,13 @@ def test_lines_name_losses_and_speed(caplog: pytest.LogCaptureFixture) -> None:
         Lines().line(20, None, values)
         Lines().line(40, 100, values)
     assert [record.getMessage().split("  ")[0] for record in caplog.records] == ["step 20", "step 40/100"]
+
+
+def test_items_are_counted_as_they_go_by(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched("abc", 3, "preparing")
+    with caplog.at_level("INFO"):
+        assert list(watched) == ["a", "b", "c"]
+        assert not caplog.records  # short work
+        monkeypatch.setattr("nirgan.monitoring.progress._LINE_EVERY_S", 0.0)
+        assert list(watched) == ["a", "b", "c"]  # another pass
+    assert [record.getMessage() for record in caplog.records] == [f"preparing: {done}/3" for done in range(3)]

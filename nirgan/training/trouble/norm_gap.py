@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nirgan.inference.conditions import resolve_conditions
-from nirgan.inference.run import resize_short_side
 from nirgan.layers.noise import batch_statistics
 from nirgan.models.recipe import Recipe
 
@@ -89,7 +88,7 @@ class NormGap:
 
     def _translated(self, source: Tensor) -> Tensor:
         recipe = self._recipe
-        raw = recipe.predict(resize_short_side(source, recipe.working_size), resolve_conditions(recipe, None))
+        raw = recipe.predict(source, resolve_conditions(recipe, None))  # crops come at working scale
         return recipe.compose(source, raw).float()
 
 
