@@ -25,5 +25,5 @@ def command(
         emit_json(comparison)
         return
     print_table(comparison_table(comparison))
-    for note in [*comparison["notes"], *footnotes(comparison["runs"][0]["metrics"])]:
+    for note in [*comparison["notes"], *footnotes(comparison, comparison["runs"][0]["metrics"])]:
         say(note)

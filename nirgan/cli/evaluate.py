@@ -77,7 +77,7 @@ def _show(summary: dict[str, Any]) -> None:
     for table in (result_table(summary), difference_table(summary), category_table(summary)):
         if table is not None:
             print_table(table)
-    for note in [*summary["notes"], *footnotes(summary["metrics"], summary["dark_share"])]:
+    for note in [*summary["notes"], *footnotes(summary, summary["metrics"])]:
         say(note)
     say(f"written: {summary['out']}")
 

@@ -15,8 +15,8 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
     """Put evaluations beside the first one.
 
     Returns:
-        ``protocol``, ``count``, ``notes`` for people and ``runs``: each with its ``name`` and ``metrics``, and all but
-        the first with its ``difference`` to the first: means and 95 % intervals of the paired differences.
+        ``protocol``, ``task``, ``count``, ``notes`` for people and ``runs``: each with its ``name`` and ``metrics``,
+        and all but the first with its ``difference`` to the first: means and 95 % intervals of the paired differences.
 
     Raises:
         NirganError: if they scored other pictures, another task or by another protocol.
@@ -26,11 +26,13 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
         _check_comparable(first, other)
     keys = sorted(first.scores)
     rows = {id(result): [result.scores[key] for key in keys] for result in results}
+    weights = {name: [by_key[key] for key in keys] for name, by_key in first.weights.items()}
     runs: list[dict[str, Any]] = [{"name": result.name, "metrics": result.summary["metrics"]} for result in results]
     for run, other in zip(runs[1:], others, strict=True):
-        run["difference"] = paired_difference(rows[id(other)], rows[id(first)])
+        run["difference"] = paired_difference(rows[id(other)], rows[id(first)], weights)
     notes = [words for other in others if (words := _other_files(first, other))]
-    return {"protocol": first.summary["protocol"], "count": len(keys), "runs": runs, "notes": notes}
+    of = {name: first.summary.get(name) for name in ("protocol", "task")}
+    return {**of, "count": len(keys), "runs": runs, "notes": notes}
 
 
 def _other_files(first: Results, other: Results) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -19,14 +19,15 @@ from nirgan.inference.processes import gather, this_process
 from nirgan.inference.run import Tile, translate_source
 from nirgan.metrics import dark_share, score_picture, to_8_bit
 from nirgan.metrics.baselines import copy_source
-from nirgan.metrics.catalogue import Score
+from nirgan.metrics.catalogue import Score, is_scored
+from nirgan.metrics.interpretability import load_classifier
 from nirgan.metrics.lpips import load_lpips
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo
+from nirgan.reporting.colours import ByColour, ColourScorer, Scores, rebalance
 
 logger = logging.getLogger(__name__)
 
-Scores = dict[str, float]
 OnProgress = Callable[[int, int], None]
 """Told the number of pictures done and of all (of this process's share)."""
 
@@ -38,14 +39,19 @@ class PictureScores:
     Attributes:
         key: ``set/name``.
         category: As the data names it.
-        methods: Scores by method: ``model``, ``copy`` and, where the weights hold a table, ``lookup``.
+        methods: Scores by method: ``model``, ``copy`` and, where the weights hold a table, ``lookup``; and as ``truth``
+            what the truth itself scores, of metrics in which it is not perfect.
         dark_share: Share of pixels that are black in output or truth, and count 0 in the angular error.
+        weights: How much the picture counts, by metric: of those in which pictures do not count alike.
+        by_colour: What the rest of the set is needed for, until it is there.
     """
 
     key: str
     category: str
     methods: dict[str, Scores]
     dark_share: float
+    weights: dict[str, float] = field(default_factory=dict)
+    by_colour: ByColour | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,13 @@ class Failure:
 
 @dataclass
 class Evaluation:
-    """Scores of a set, in the order of its keys, and what could not be scored."""
+    """Scores of a set for a task, in the order of its keys, what could not be scored, and notes for people."""
 
     pictures: list[PictureScores] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
+    task: str = "nir2rgb"
+    notes: list[str] = field(default_factory=list)
 
 
 def evaluate(
@@ -92,13 +100,17 @@ def evaluate(
     """
     records = _scorable(data, split)
     lpips = load_lpips()
+    colours = None
+    if is_scored("auc", info.task):
+        categories = {record.category for record in records}
+        colours = ColourScorer(recipe, categories, tile=tile, classify=load_classifier())
     rank, world = this_process() if shared else (0, 1)
     share, rows = records[rank::world], list[PictureScores | Failure]()
     start = time.perf_counter()
     for record in share:
         on_progress(len(rows), len(share))
         try:
-            rows.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips))
+            rows.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips, colours=colours))
         except NirganError as error:
             logger.debug("%s: not scored", record.key, exc_info=True)
             rows.append(Failure(str(record.path), str(error)))
@@ -109,13 +121,20 @@ def evaluate(
     failed = [row for row in rows if isinstance(row, Failure)]
     if not pictures:
         raise NirganError(f"none of {len(records)} pictures could be scored, first: {failed[0].error}")
-    return Evaluation(pictures, failed, time.perf_counter() - start)
+    notes = colours.notes if colours is not None else []
+    return Evaluation(_rebalanced(pictures), failed, time.perf_counter() - start, info.task, notes)
 
 
 def score_sample(
-    sample: Sample, recipe: Recipe, info: WeightsInfo, *, tile: Tile = "auto", lpips: Score | None = None
+    sample: Sample,
+    recipe: Recipe,
+    info: WeightsInfo,
+    *,
+    tile: Tile = "auto",
+    lpips: Score | None = None,
+    colours: ColourScorer | None = None,
 ) -> PictureScores:
-    """Score one picture: the model and each baseline.
+    """Score one picture: the model and each baseline; with ``colours`` their colours, too, as far as one picture tells.
 
     Raises:
         NirganError: if the model's output holds NaN, or output and truth differ in size.
@@ -128,13 +147,34 @@ def score_sample(
     outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}
     if info.lookup is not None:
         outputs["lookup"] = apply_lookup(info.lookup, sample.source)
+    methods = {name: score_picture(picture, sample.target, lpips=lpips) for name, picture in outputs.items()}
+    by_colour = None
+    if colours is not None:
+        found, by_colour = colours.score(sample, outputs)
+        methods = {name: {**methods.get(name, {}), **scores} for name, scores in found.items()}
     dark = dark_share(to_8_bit(output)[None], to_8_bit(sample.target)[None])
     return PictureScores(
         key=sample.key,
         category=sample.category,
-        methods={name: score_picture(picture, sample.target, lpips=lpips) for name, picture in outputs.items()},
+        methods=methods,
         dark_share=float(dark),
+        by_colour=by_colour,
     )
+
+
+def _rebalanced(pictures: list[PictureScores]) -> list[PictureScores]:
+    """Add ``auc_rebalanced``, which takes all pictures of the set, where colours were scored."""
+    held = [picture.by_colour for picture in pictures if picture.by_colour is not None]
+    if not held:
+        return pictures
+    scores, weights = rebalance(held)
+    return [_completed(*added) for added in zip(pictures, scores, weights, strict=True)]
+
+
+def _completed(picture: PictureScores, scores: Scores, weight: float) -> PictureScores:
+    added = {name: {**picture.methods[name], "auc_rebalanced": score} for name, score in scores.items()}
+    weights = {**picture.weights, "auc_rebalanced": weight}
+    return replace(picture, methods={**picture.methods, **added}, weights=weights, by_colour=None)
 
 
 def _scorable(data: Data, split: str) -> list[Record]:

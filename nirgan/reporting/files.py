@@ -16,6 +16,8 @@ from nirgan.files import csv_bytes, write_whole
 from nirgan.reporting.evaluate import PictureScores, Scores
 
 SUMMARY, PER_IMAGE = "metrics.json", "per_image.csv"
+WEIGHT = "_weight"
+"""Ends the names of columns that hold weights."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Results:
         name: The run or folder as it was named.
         summary: The content of ``metrics.json``.
         scores: The model's scores by key.
+        weights: By metric and key how much a picture counts, of metrics in which pictures do not count alike.
     """
 
     name: str
     summary: dict[str, Any]
     scores: dict[str, Scores]
+    weights: dict[str, Scores]
 
 
 def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
@@ -43,7 +47,8 @@ def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[Pict
 def per_image_csv(pictures: Sequence[PictureScores]) -> bytes:
     """One row per picture: key, category, each of the model's metrics, each baseline's as ``copy_psnr``, dark share.
 
-    Numbers are written in full; ``inf`` is the PSNR of equal pictures, an empty cell a score that does not exist.
+    How much it counts in a metric follows as ``auc_rebalanced_weight``, where pictures do not count alike. Numbers are
+    written in full; ``inf`` is the PSNR of equal pictures, an empty cell a score that does not exist.
     """
     rows = [
         {
@@ -51,6 +56,7 @@ def per_image_csv(pictures: Sequence[PictureScores]) -> bytes:
             "category": picture.category,
             **{column: _cell(value) for method in picture.methods for column, value in _columns(picture, method)},
             "dark_share": picture.dark_share,
+            **{f"{metric}{WEIGHT}": repr(weight) for metric, weight in picture.weights.items()},
         }
         for picture in pictures
     ]
@@ -75,9 +81,11 @@ def read_results(path: Path, split: str = "test") -> Results:
         rows = list(csv.DictReader(io.StringIO(table, newline="")))
         names = list(summary["metrics"])
         scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
+        weighed = [name for name in names if rows and f"{name}{WEIGHT}" in rows[0]]
+        weights = {name: {row["key"]: float(row[f"{name}{WEIGHT}"]) for row in rows} for name in weighed}
     except (OSError, csv.Error, ValueError, KeyError, TypeError) as error:
         raise NirganError(f"{folder}: damaged results ({error}); evaluate again") from None
-    return Results(name=str(path), summary=summary, scores=scores)
+    return Results(name=str(path), summary=summary, scores=scores, weights=weights)
 
 
 def _columns(picture: PictureScores, method: str) -> list[tuple[str, float]]:

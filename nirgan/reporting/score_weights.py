@@ -85,7 +85,7 @@ def score_weights(
         "weights": {"file": str(path), "hash": weights_hash(path), "model": info.model, "step": info.step},
         "data": _describe(choice),
         "failed": [{"path": failure.path, "error": failure.error} for failure in evaluation.failed],
-        "notes": choice.notes,
+        "notes": [*choice.notes, *evaluation.notes],
         "definition": dict(definition.definition),
         "libraries": library_versions(),
         "device": str(where),

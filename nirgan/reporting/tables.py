@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from nirgan.metrics.catalogue import METRICS
+from nirgan.metrics.catalogue import METRICS, is_scored
 
 Score = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def result_table(summary: Mapping[str, Any]) -> Table:
     table = _table(f"{summary['protocol']}: {summary['count']} pictures, mean and 95 % interval", "metric", "model")
     for baseline in summary["baselines"]:
         table.add_column(baseline, justify="right")
-    for metric, score in summary["metrics"].items():
+    for metric, score in _of_task(summary["metrics"], summary["task"]).items():
         others = [scores.get(metric, {}) for scores in summary["baselines"].values()]
         table.add_row(label(metric), number(score), *map(number, others))
     return table
@@ -54,7 +54,7 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
     columns = [title for run in others for title in (run["name"], "minus first")]
     title = f"{comparison['protocol']}: {comparison['count']} pictures, mean and 95 % interval"
     table = _table(title, "metric", first["name"], *columns)
-    for metric, score in first["metrics"].items():
+    for metric, score in _of_task(first["metrics"], comparison["task"]).items():
         cells = [
             cell
             for run in others
@@ -64,8 +64,14 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
     return table
 
 
-def footnotes(scores: Mapping[str, Score], dark_share: float | None = None) -> list[str]:
-    """What a table of means hides: why a score is missing, what is left out of one, what the truth scores."""
+def footnotes(of: Mapping[str, Any], scores: Mapping[str, Score]) -> list[str]:
+    """What a table of means hides: why a score is missing, what is left out of one, what the truth scores.
+
+    Args:
+        of: What the table shows: an evaluation or a comparison.
+        scores: The means themselves, by metric.
+    """
+    scores = _of_task(scores, of["task"])
     notes = [f"{metric}: {score['why']}" for metric, score in scores.items() if score.get("mean") is None]
     for metric, score in scores.items():
         left_out = [f"{score[kind]} {kind}" for kind in ("infinite", "undefined") if kind in score]
@@ -74,8 +80,10 @@ def footnotes(scores: Mapping[str, Score], dark_share: float | None = None) -> l
     if "colourfulness_gap" in scores:
         truth = scores["colourfulness"]["mean"] - scores["colourfulness_gap"]["mean"]
         notes.append(f"colourfulness: the truth's own is {truth:.2f}")
-    if dark_share is not None and dark_share >= 1e-4:
-        notes.append(f"ae: {dark_share:.2%} of pixels are black in output or truth and count 0")
+    for metric, score in of.get("truth", {}).items():
+        notes.append(f"{metric}: the truth's own is {score['mean']:.2f}")
+    if of.get("dark_share", 0) >= 1e-4:
+        notes.append(f"ae: {of['dark_share']:.2%} of pixels are black in output or truth and count 0")
     return notes
 
 
@@ -115,6 +123,11 @@ def verdict(metric: str, difference: Score) -> str:
     if not above and not below:
         return ""
     return "better" if above == (known.better == "higher") else "worse"
+
+
+def _of_task(scores: Mapping[str, Score], task: str) -> dict[str, Score]:
+    """Without metrics that say nothing of the task."""
+    return {metric: score for metric, score in scores.items() if is_scored(metric, task)}
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
