@@ -60,15 +60,23 @@ def _parse(condition: Condition, option: str, text: str) -> Any:
             raise NirganError(f"--{option} is '{text}', but must be true or false")
         return text.lower() == "true"
     try:
-        return condition.type(text)
+        value = condition.type(text)
     except (TypeError, ValueError):
         raise NirganError(f"--{option} is '{text}', but must be of type {condition.type.__name__}") from None
+    _check_range(condition, f"--{option}", value)
+    return value
 
 
 def _check(condition: Condition, value: Any) -> None:
     fits = isinstance(value, condition.type) or (condition.type is float and type(value) is int)
     if not fits and value != condition.default:
         raise NirganError(f"'{condition.name}' is {value!r}, but must be of type {condition.type.__name__}")
+    _check_range(condition, f"'{condition.name}'", value)
+
+
+def _check_range(condition: Condition, name: str, value: Any) -> None:
+    if condition.above is not None and value != condition.default and not value > condition.above:
+        raise NirganError(f"{name} is {value}, but must be above {condition.above:g}")
 
 
 def _listed(names: Mapping[str, Any]) -> str:

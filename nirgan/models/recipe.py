@@ -172,6 +172,8 @@ class Condition:
     type: type
     default: Any
     help: str
+    above: float | None = None
+    """Numbers must be larger than this."""
 
 
 class Recipe(nn.Module, ABC):
