@@ -20,7 +20,7 @@ TOP = 150
 FLOOR = 1e-6
 """Of a colour's frequency: no colour counts more than a million times its share."""
 _EXACT = 0.01
-"""Errors up to this much above a threshold do not exceed it: Lab's rounded constants leave greys up to 0.003 of colour,
+"""Errors up to this much above a threshold do not exceed it: Lab's rounded constants give greys up to 0.006 of colour,
 which differs from level to level."""
 
 Array = NDArray[np.float64]

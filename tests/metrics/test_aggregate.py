@@ -82,3 +82,31 @@ def test_paired_differences_leave_out_what_either_misses() -> None:
     first, second = rows(psnr=np.array([math.inf, 5.0, 7.0])), rows(psnr=np.array([math.inf, 4.0, math.nan]))
     result = paired_difference(first, second)["psnr"]
     assert (result["mean"], result["undefined"]) == (1.0, 2)
+
+
+def test_pictures_that_count_differently_are_drawn_with_their_weights(scores: np.ndarray) -> None:
+    weights = np.random.default_rng(6).gamma(1.0, 1.0, size=len(scores))
+    expected = bootstrap(
+        (scores * weights, weights),
+        lambda above, below, axis: above.sum(axis=axis) / below.sum(axis=axis),
+        paired=True,
+        n_resamples=10_000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+        vectorized=True,
+    ).confidence_interval
+    result = aggregate(rows(auc=scores, psnr=scores), {"auc": weights, "lpips": weights})
+    assert result["auc"]["mean"] == pytest.approx(np.average(scores, weights=weights), rel=1e-12)
+    assert (result["auc"]["low"], result["auc"]["high"]) == pytest.approx((expected.low, expected.high), rel=1e-9)
+    assert result["psnr"] == pytest.approx(aggregate(rows(psnr=scores))["psnr"], rel=1e-12)
+    shifted = paired_difference(rows(auc=scores + 2 * weights), rows(auc=scores), {"auc": weights})["auc"]
+    assert shifted["mean"] == pytest.approx(2 * np.average(weights, weights=weights))
+
+
+def test_weights_of_pictures_that_are_left_out_do_not_count(scores: np.ndarray) -> None:
+    some = scores.copy()
+    some[3] = math.nan
+    result = aggregate(rows(auc=some), {"auc": np.arange(1.0, len(some) + 1)})["auc"]
+    assert result["undefined"] == 1
+    expected = np.average(np.delete(scores, 3), weights=np.delete(np.arange(1.0, len(some) + 1), 3))
+    assert result["mean"] == pytest.approx(expected)
