@@ -63,7 +63,8 @@ def test_the_training_preview_is_what_translate_writes(nirgan: Nirgan, pairs: Pa
     assert ended.code == 0, ended.err
     with Path("run", "split.csv").open() as file:
         shown = next(row["name"] for row in csv.DictReader(file) if row["split"] == "val")
-    assert nirgan("translate", pairs / "nir" / f"{shown}.png", "--weights", "run/checkpoints/last").code == 0
+    side = "nir" if "nir2rgb" in recipe_class(model).tasks else "rgb"  # whose lightness is the source
+    assert nirgan("translate", pairs / side / f"{shown}.png", "--weights", "run/checkpoints/last").code == 0
     preview = cv2.imread("run/samples/step_000003.png")[:HEIGHT, WIDTH + 4 : WIDTH + 4 + WIDTH]
     translated = cv2.imread(f"translated/{shown}.png")
     assert np.ptp(translated) > 0
