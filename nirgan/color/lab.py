@@ -12,12 +12,14 @@ _LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB (B,3,H,W) in [0, 1] to Lab: L 0…100, a and b about −110…110."""
-    return kornia.color.rgb_to_lab(rgb)
+    with _full_precision(rgb):
+        return kornia.color.rgb_to_lab(rgb)
 
 
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """Convert Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
-    return kornia.color.lab_to_rgb(lab, clip=clip)
+    with _full_precision(lab):
+        return kornia.color.lab_to_rgb(lab, clip=clip)
 
 
 def lightness(rgb: Tensor) -> Tensor:
@@ -38,6 +40,11 @@ def lightness_to_gray(value: Tensor) -> Tensor:
     return torch.where(
         luminance > 0.0031308, 1.055 * luminance.clamp(min=1e-12) ** (1 / 2.4) - 0.055, 12.92 * luminance
     )
+
+
+def _full_precision(picture: Tensor) -> torch.autocast:
+    # The matrix products in between, in half precision, would put a and b off by a unit.
+    return torch.autocast(picture.device.type, enabled=False)
 
 
 def _linear(rgb: Tensor) -> Tensor:

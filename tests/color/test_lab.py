@@ -64,3 +64,11 @@ def test_gradients_are_finite_at_black_and_white() -> None:
     lightness_to_gray(value).sum().backward()
     assert value.grad is not None
     assert value.grad.isfinite().all()
+
+
+def test_half_precision_around_it_costs_no_colour(rgb: torch.Tensor) -> None:
+    rgb = rgb.float()
+    lab = rgb_to_lab(rgb)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(rgb_to_lab(rgb), lab)
+        assert (lab_to_rgb(lab) - rgb).abs().max() < 1e-3
