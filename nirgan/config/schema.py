@@ -21,7 +21,7 @@ class Section(BaseModel):
 class OptimiserOverride(Section):
     """Replaces a phase's own optimiser settings where given; None keeps the recipe's."""
 
-    name: Literal["adam", "adamw", "sgd"] | None = None
+    name: Literal["adam", "adamw", "sgd", "adadelta"] | None = None
     lr: Annotated[float, Field(gt=0)] | None = None
     beta1: Annotated[float, Field(ge=0, lt=1)] | None = None
     beta2: Annotated[float, Field(ge=0, lt=1)] | None = None

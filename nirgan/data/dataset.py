@@ -25,7 +25,7 @@ from nirgan.data.pictures import (
     source_part,
     target_part,
 )
-from nirgan.data.sample import Pairing, Sample, SampleKey
+from nirgan.data.sample import LABEL, Pairing, Sample, SampleKey
 from nirgan.data.sizes import check_sizes
 from nirgan.errors import NirganError
 
@@ -136,6 +136,7 @@ class TrainingSet:
             path=record.path,
             full_scale=self._scales.get((record.key, "source"), 1.0),
             category=record.category,
+            extras={LABEL: record.category},
         )
 
     def _convert_source(self, record: Record, crop: Picture) -> Array:

@@ -14,7 +14,7 @@ from nirgan.color.lab import lightness
 from nirgan.data.convert import can_mean, from_unit, full_scale_of, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
-from nirgan.data.sample import Pairing, Sample
+from nirgan.data.sample import LABEL, Pairing, Sample
 from nirgan.errors import NirganError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def read_sample(data: Data, record: Record) -> Sample:
         path=record.path,
         full_scale=scale,
         category=record.category,
+        extras={LABEL: record.category},
     )
 
 

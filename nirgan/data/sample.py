@@ -14,6 +14,9 @@ from torch import Tensor
 Task = Literal["nir2rgb", "gray2rgb"]
 """From near-infrared to RGB, or from lightness to colour."""
 
+LABEL = "label"
+"""Extra field of every sample: its category as a class to learn, empty where the data name none."""
+
 
 class Pairing(StrEnum):
     """How a sample's source and target belong together."""
@@ -38,7 +41,7 @@ class Sample:
         path: The source's file.
         full_scale: Stored value that became 1.0.
         category: As the data names it, empty if it does not.
-        extras: Fields that some recipes need, by name: ``caption``, ``boxes``, ``label``, ``previous``.
+        extras: Fields that some recipes need, by name: ``label`` (see ``LABEL``), ``caption``, ``boxes``, ``previous``.
     """
 
     source: Tensor

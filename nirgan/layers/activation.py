@@ -6,8 +6,8 @@ from typing import Literal
 
 from torch import nn
 
-Activation = Literal["tanh", "relu"]
-"""``tanh`` draws a picture; ``relu`` gives features, for a head that another module puts on the generator.
+Activation = Literal["tanh", "sigmoid", "relu"]
+"""``tanh`` and ``sigmoid`` draw a picture; ``relu`` gives features, for a head that another module puts on them.
 
 A generator whose constructor takes ``activation`` beside ``in_channels`` and ``out_channels`` can carry any head.
 """
@@ -15,4 +15,5 @@ A generator whose constructor takes ``activation`` beside ``in_channels`` and ``
 
 def make_activation(kind: Activation) -> nn.Module:
     """The activation called so."""
-    return nn.Tanh() if kind == "tanh" else nn.ReLU()
+    kinds: dict[Activation, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU}
+    return kinds[kind]()

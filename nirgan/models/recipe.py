@@ -80,10 +80,11 @@ class Schedule:
 class Optimiser:
     """How a phase's networks are updated. Fields as in ``torch.optim``.
 
-    The run's config may override them, but for the schedule's ``final``, ``factor`` and ``parts``.
+    ``sgd`` takes its momentum from the first of ``betas``, ``adadelta`` its rho from the second. The run's config may
+    override all fields, but for the schedule's ``final``, ``factor`` and ``parts``.
     """
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "sgd", "adadelta"] = "adam"
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 0.0

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nirgan.color import lightness
-from nirgan.data.sample import Pairing, Sample, collate
+from nirgan.data.sample import LABEL, Pairing, Sample, collate
 from nirgan.data.synth import render
 
 
@@ -26,7 +26,8 @@ def synthetic_samples(
     """Built-in scenes of ``size`` pixels.
 
     ``source`` is (channels, size, size), the NIR picture repeated over the channels or L*/100; ``target`` is
-    (3, size, size); both float32 in [0, 1]. Every sample carries ``extras``.
+    (3, size, size); both float32 in [0, 1]. Every sample carries its category as ``label``,
+    and ``extras``.
     """
     samples = []
     for index in range(count):
@@ -35,7 +36,10 @@ def synthetic_samples(
         nir = torch.from_numpy(np.ascontiguousarray(scene.nir)).float()[None]
         source = (lightness(target) if task == "gray2rgb" else nir).expand(channels, -1, -1).clone()
         key = f"synthetic/{index:04d}"
-        samples.append(Sample(source, target, Pairing.REGISTERED, key, Path(key), 1.0, extras=dict(extras or {})))
+        more = {LABEL: scene.category, **(extras or {})}
+        samples.append(
+            Sample(source, target, Pairing.REGISTERED, key, Path(key), 1.0, category=scene.category, extras=more)
+        )
     return samples
 
 

@@ -33,9 +33,11 @@ def override(own: Optimiser, *overrides: OptimiserOverride) -> Optimiser:
 def build_optimiser(
     parameters: Iterable[nn.Parameter], settings: Optimiser, *, fused: bool, foreach: bool | None = None
 ) -> torch.optim.Optimizer:
-    """The optimiser that the settings describe; ``sgd`` takes its momentum from the first of ``betas``."""
-    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    common |= {"fused": fused or None, "foreach": foreach}
+    """The optimiser that the settings describe, fused where it can be."""
+    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay, "foreach": foreach}
+    if settings.name == "adadelta":  # torch has it in one form alone
+        return torch.optim.Adadelta(parameters, rho=settings.betas[1], **common)
+    common["fused"] = fused or None
     if settings.name == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.betas[0], **common)
     build = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam

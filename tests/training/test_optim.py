@@ -70,3 +70,21 @@ def test_fused_equals_plain(name: str, kind: type) -> None:
 def test_sgd_takes_its_momentum_from_the_betas() -> None:
     optimiser = build_optimiser([nn.Parameter(torch.ones(1))], Optimiser("sgd", betas=(0.7, 0.9)), fused=False)
     assert optimiser.defaults["momentum"] == 0.7
+
+
+def test_adadelta_by_hand() -> None:
+    """Zeiler 2012, algorithm 1, with rho from the second of the betas and torch's epsilon of 1e-6."""
+    weight = nn.Parameter(torch.tensor([1.0]))
+    optimiser = build_optimiser([weight], Optimiser("adadelta", lr=1.0, betas=(0.5, 0.8)), fused=True)
+    x, squares, deltas = 1.0, 0.0, 0.0
+    for _ in range(3):
+        weight.square().sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        gradient = 2 * x
+        squares = 0.8 * squares + 0.2 * gradient**2
+        change = -math.sqrt(deltas + 1e-6) / math.sqrt(squares + 1e-6) * gradient
+        deltas = 0.8 * deltas + 0.2 * change**2
+        x += change
+    assert float(weight.detach()) == pytest.approx(x, abs=1e-6)
+    assert x < 0.995

@@ -292,6 +292,15 @@ def test_only_networks_that_translate_count() -> None:
     assert not has_batch_norm(recipe)  # the discriminator's has no say
 
 
+def test_frozen_norms_do_not_count() -> None:
+    recipe = ToyGan()
+    recipe.networks["features"] = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3))  # no phase trains it
+    recipe.translates_with = ("features",)
+    assert not has_batch_norm(recipe)
+    recipe.translates_with = ("features", "generator")
+    assert has_batch_norm(recipe)
+
+
 def test_logits_of_another_kind_stop_nothing(pairs: Path, tmp_path: Path) -> None:
     @MODELS.register(f"toy-{tmp_path.name.replace('_', '-')}")
     class Features(ToyGan):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nirgan.inference.conditions import resolve_conditions
@@ -78,7 +78,7 @@ class NormGap:
         device = next(self._recipe.parameters()).device
         sources = [part.to(device) for part in self._batch["source"].split(self._size)]
         running = torch.cat([self._translated(source) for source in sources])
-        with batch_statistics(self._recipe):
+        with batch_statistics(nn.ModuleList(_collecting(self._recipe))):
             batch = torch.cat([self._translated(source) for source in sources])
         difference = float((running - batch).abs().mean())
         if not self._paired:
@@ -94,5 +94,13 @@ class NormGap:
 
 def has_batch_norm(recipe: Recipe) -> bool:
     """Whether a network that translates normalises by statistics collected in training."""
-    modules = (module for path in recipe.translates_with for module in recipe.network(path).modules())
-    return any(isinstance(module, _BatchNorm) and module.track_running_stats for module in modules)
+    return bool(_collecting(recipe))
+
+
+def _collecting(recipe: Recipe) -> list[nn.Module]:
+    """Batch norms of networks that translate and that some phase trains; frozen ones keep what they came with."""
+    paths = {path for stage in recipe.stages for phase in stage.phases for path in phase.trains}
+    trained = {module for path in paths for module in recipe.network(path).modules()}
+    translating = [module for path in recipe.translates_with for module in recipe.network(path).modules()]
+    norms = [module for module in translating if isinstance(module, _BatchNorm) and module.track_running_stats]
+    return [norm for norm in norms if norm in trained]
