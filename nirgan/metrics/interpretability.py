@@ -48,7 +48,7 @@ def classify_with(net: nn.Module, prepare: Callable[[Tensor], Tensor]) -> Classi
 
     def classify(picture: Tensor) -> int:
         with torch.no_grad():
-            return int(net(prepare(_central_square(to_8_bit(picture).float()))[None]).argmax())
+            return int(net(prepare(central_square(to_8_bit(picture).float()))[None]).argmax())
 
     return classify
 
@@ -110,7 +110,8 @@ def _plain(name: str) -> str:
     return name.casefold().replace("_", " ").replace("-", " ").strip()
 
 
-def _central_square(picture: Tensor) -> Tensor:
+def central_square(picture: Tensor) -> Tensor:
+    """The square in the middle of a picture (…,H,W)."""
     side = min(picture.shape[-2:])
     top, left = ((length - side) // 2 for length in picture.shape[-2:])
     return picture[..., top : top + side, left : left + side]

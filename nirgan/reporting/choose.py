@@ -101,19 +101,20 @@ def _own(run: Path, config: RunConfig, data: Data, notes: list[str], specs: Sequ
     if not named:
         return None
     data.all_records = named
-    name = _name(specs)
+    name = data_name(specs)
     notes = [*notes, f"{name} is a part of what {run} was trained on, and split as the run split it"]
     return Choice(data, split, own=True, name=name, folder=f"{name}-{split}", notes=notes)
 
 
 def _other(data: Data, specs: Sequence[str], split: str) -> Choice:
     """Data that the weights were not trained on, by its own split."""
-    notes, name = _take_unsplit(data, split), _name(specs)
+    notes, name = _take_unsplit(data, split), data_name(specs)
     split = "all" if notes else split
     return Choice(data, split, own=False, name=name, folder=f"{name}-{split}", notes=notes)
 
 
-def _name(specs: Sequence[str]) -> str:
+def data_name(specs: Sequence[str]) -> str:
+    """What results call data: the names of its folders."""
     return "-".join(real_place(spec).name for spec in specs)
 
 

@@ -23,6 +23,17 @@ def run_of(weights: Path) -> Path | None:
     return run if checkpoints.name == "checkpoints" and (run / CONFIG).is_file() else None
 
 
+def results_folder(weights: Path, kind: str, name: str) -> Path:
+    """Where results about weights go by default: ``RUN/KIND/NAME``, or ``KIND/WEIGHTS/NAME`` if they lie in no run.
+
+    A run's best weights have the folder that ``compare`` takes; its others one of their own, ``RUN/KIND/last-NAME``.
+    """
+    checkpoint, run = weights.resolve().parent.name, run_of(weights)
+    if run is None:
+        return Path(kind) / (weights.stem if weights.stem != "weights" else checkpoint) / name
+    return run / kind / (name if checkpoint == "best" else f"{checkpoint}-{name}")
+
+
 def may_be_own(specs: Sequence[str], config: RunConfig) -> bool:
     """Whether a run trained at a place that is named, or around it; naming none means the run's own."""
     trained = [real_place(spec) for spec in config.data or [BUILT_IN]]

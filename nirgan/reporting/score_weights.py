@@ -18,7 +18,7 @@ from nirgan.models.weights import WeightsInfo, load_recipe, weights_hash
 from nirgan.reporting.choose import Choice, choose_data
 from nirgan.reporting.evaluate import Failure, OnProgress, evaluate
 from nirgan.reporting.files import write_results
-from nirgan.reporting.own import run_of
+from nirgan.reporting.own import results_folder
 from nirgan.reporting.summary import summarise
 
 
@@ -92,7 +92,7 @@ def score_weights(
         "tile": tiles,
         "seconds": round(evaluation.seconds, 3),
     }
-    folder = out or _default_folder(path, choice)
+    folder = out or results_folder(path, "evaluation", choice.folder)
     if not shared or this_process()[0] == 0:
         write_results(folder, summary, evaluation.pictures)
     return {**summary, "out": str(folder)}, evaluation.failed
@@ -117,15 +117,6 @@ def _check_channels(weights: Path, info: WeightsInfo, choice: Choice) -> None:
         f"{choice.name}: {choice.data.source_channels} source channels, but {weights} takes "
         f"{info.source_channels}; {advice}"
     )
-
-
-def _default_folder(weights: Path, choice: Choice) -> Path:
-    """A folder of its own for each weights: a run's best have the one that ``compare`` takes."""
-    checkpoint = weights.resolve().parent.name
-    run = run_of(weights)
-    if run is None:
-        return Path("evaluation") / (weights.stem if weights.stem != "weights" else checkpoint) / choice.folder
-    return run / "evaluation" / (choice.folder if checkpoint == "best" else f"{checkpoint}-{choice.folder}")
 
 
 def _one_of(option: str, value: str, valid: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""What a network that colours pictures has learned to see: linear classifiers on its frozen features."""
