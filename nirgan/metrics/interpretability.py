@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nirgan.metrics.hub import hub_missing
+from nirgan.hub import hub_missing
 from nirgan.metrics.quantise import to_8_bit
 
 WEIGHTS = "vgg16-397923af.pth"

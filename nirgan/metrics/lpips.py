@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nirgan.hub import hub_missing, hub_path
 from nirgan.metrics.catalogue import Score
-from nirgan.metrics.hub import hub_missing, hub_path
 
 BACKBONE = "alexnet-owt-7be5be79.pth"
 """AlexNet as torchvision names it; the name ends in the first digits of the file's SHA-256."""

@@ -1,4 +1,4 @@
-"""Weights of scoring networks, where torchvision keeps them; nothing is downloaded to score."""
+"""Weights of published networks, where torchvision keeps them; nothing is downloaded."""
 
 from __future__ import annotations
 
