@@ -67,12 +67,11 @@ def command(
         emit_json({**summary, "out": str(folder)})
     else:
         print_table(probe_table(summary))
-    for note in [
-        f"always naming the commonest class: {summary['chance']:.2f} %",
-        *summary["notes"],
-        *([] if plotted else [NO_PLOT]),
-    ]:
+    say(f"always naming the commonest class: {summary['chance']:.2f} %")
+    for note in summary["notes"]:
         say(note)
+    if not plotted:
+        say(NO_PLOT)
     say(f"written: {folder}")
     for failure in summary["failed"]:
         say(f"left out: {failure}")
