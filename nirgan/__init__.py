@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "create_model", "list_models", "load", "translate"]
+__all__ = ["Hint", "__version__", "create_model", "list_models", "load", "translate"]
 
 _HOMES = {
+    "Hint": "nirgan.models.hints",
     "create_model": "nirgan.models",
     "list_models": "nirgan.models",
     "load": "nirgan.inference",
@@ -20,6 +21,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from nirgan.inference import load, translate
     from nirgan.models import create_model, list_models
+    from nirgan.models.hints import Hint
 
 
 def __getattr__(name: str) -> Any:

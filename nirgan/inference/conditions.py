@@ -18,11 +18,12 @@ def resolve_conditions(recipe: Recipe, given: Mapping[str, Any] | None) -> dict[
     """
     given = given or {}
     known = {condition.name: condition for condition in recipe.conditions}
+    resolved = {name: condition.default for name, condition in known.items()}
     for name, value in given.items():
         if name not in known:
             raise NirganError(f"{type(recipe).__name__} takes no '{name}'{nearest(name, known)} ({_listed(known)})")
-        _check(known[name], value)
-    return {name: given.get(name, condition.default) for name, condition in known.items()}
+        resolved[name] = _made(known[name], value)
+    return resolved
 
 
 def sample_conditions(recipe: Recipe, sample: Sample) -> dict[str, Any]:
@@ -55,6 +56,8 @@ def parse_conditions(recipe: Recipe, options: Mapping[str, str], others: Iterabl
 
 
 def _parse(condition: Condition, option: str, text: str) -> Any:
+    if condition.make is not None:
+        return condition.make(text)
     if condition.type is bool:
         if text.lower() not in ("true", "false"):
             raise NirganError(f"--{option} is '{text}', but must be true or false")
@@ -64,6 +67,13 @@ def _parse(condition: Condition, option: str, text: str) -> Any:
     except (TypeError, ValueError):
         raise NirganError(f"--{option} is '{text}', but must be of type {condition.type.__name__}") from None
     _check_range(condition, f"--{option}", value)
+    return value
+
+
+def _made(condition: Condition, value: Any) -> Any:
+    if condition.make is not None and value is not condition.default:
+        value = condition.make(value)
+    _check(condition, value)
     return value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from nirgan.data.files import MAX_PIXELS
 from nirgan.errors import NirganError
 from nirgan.inference.collect import Job, check_format, exists, find_inputs, plan_outputs
+from nirgan.inference.maps import check_pictures
 from nirgan.inference.processes import gather, this_process
 from nirgan.inference.translator import Translator
 from nirgan.inference.work import SEED, Depth, Work, make_folder
@@ -77,14 +78,16 @@ def translate_files(
         on_progress: Called with the number of inputs done and of all (of this process's share).
 
     Raises:
-        NirganError: for options that contradict each other or the model, results that would replace inputs, or when the
-            output folder cannot be made. What is wrong with single pictures is listed in the result.
+        NirganError: for options that contradict each other or the model, conditions that do not fit the pictures,
+            results that would replace inputs, or when the output folder cannot be made. What is wrong with single
+            pictures is listed in the result.
     """
     out, proper = Path(out), check_format(format)
     if depth == 16 and proper == "jpeg":
         raise NirganError("JPEG holds 8 bits; take --format png or tiff for 16, or --depth 8")
     seeds = _seeds(translator, samples, seed)
     found = find_inputs(inputs, out)
+    check_pictures(translator.conditions, [path for path, _ in found.pictures])
     jobs = plan_outputs(found.pictures, out, format=proper, samples=samples)
     if shared:
         gather([])  # nobody writes before all have looked: results are no inputs

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from nirgan.errors import NirganError
+from nirgan.inference.maps import change_maps, without_maps
 from nirgan.inference.memory import budget_bytes, bytes_per_pixel, is_out_of_memory
 from nirgan.inference.padding import reflect_to
 from nirgan.inference.statistics import global_layers, picture_norms, predict_tiles_alike
@@ -52,6 +53,7 @@ def predict_picture(
 ) -> Tensor:
     """The raw answer (1,K,H,W) float32 to a picture (1,C,H,W) of any size; arguments as ``translate_source``.
 
+    Conditions that lie in the picture are drawn already, as large as it is.
     With ``classes`` that is asked in place of ``predict``, and tiles are never cross-faded.
     """
     side = _choose_side(recipe, picture, conditions, budget) if tile == "auto" else int(tile)
@@ -87,7 +89,7 @@ def _choose_side(recipe: Recipe, picture: Tensor, conditions: Mapping[str, Any],
         return 0
     costly = _has_picture_norms(recipe)
     budget = budget_bytes(picture.device, whole_picture=costly) if budget is None else budget
-    affordable = budget / bytes_per_pixel(recipe, picture.shape[1], conditions)
+    affordable = budget / bytes_per_pixel(recipe, picture.shape[1], without_maps(conditions))
     if pixels <= affordable:
         return 0
     side = max(int(math.sqrt(affordable)), _SMALLEST_TILE, recipe.stride) // recipe.stride * recipe.stride
@@ -107,9 +109,11 @@ def _predict(
         tiles = tiles.cut()
     ask = classes or recipe.predict
     padded = reflect_to(picture, *tiles.size)
+    beside = change_maps(conditions, lambda drawn: reflect_to(drawn, *tiles.size))
 
     def predict(tile: Tensor, row: Span, column: Span) -> Tensor:
-        return ask(tile, {**conditions, ORIGIN: (row.start, column.start)}).float()
+        own = change_maps(beside, lambda drawn: drawn[..., row.start : row.stop, column.start : column.stop])
+        return ask(tile, {**own, ORIGIN: (row.start, column.start)}).float()
 
     if len(tiles) == 1:
         raw = predict(padded, *next(iter(tiles)))

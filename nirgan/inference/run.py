@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
+from nirgan.inference.maps import draw_maps
 from nirgan.inference.predict import Tile, predict_picture
 from nirgan.models.recipe import Recipe
 
@@ -29,7 +30,7 @@ def translate_source(
     Args:
         recipe: In eval mode; the work is done on its device and in its dtype.
         source: (C,H,W) float in [0, 1], on any device.
-        conditions: What the recipe understands besides the source, by name.
+        conditions: What the recipe understands besides the source, by name; places in pixels of the source.
         tile: Side of the tiles in pixels, 0 for never, or ``"auto"``: the whole picture if its tiles would
             differ, else the recipe's own tiles if it has them, else the whole picture if it fits the budget, else tiles
             that do. A tile of at least three halos gives exactly what the whole picture would.
@@ -42,7 +43,7 @@ def translate_source(
         NirganError: for a source of another shape, an unknown condition, a negative tile, or too little memory.
     """
     full, working = _inputs(recipe, source, tile)
-    known = resolve_conditions(recipe, conditions)
+    known = draw_maps(resolve_conditions(recipe, conditions), full, working)
     raw = predict_picture(recipe, working, known, tile=tile, budget=budget)
     return recipe.compose(full, raw)[0].float()
 
@@ -78,7 +79,7 @@ def rank_bins(
         return F.interpolate(best.float(), size=part.shape[-2:], mode="nearest-exact")
 
     full, working = _inputs(recipe, source, tile)
-    known = resolve_conditions(recipe, conditions)
+    known = draw_maps(resolve_conditions(recipe, conditions), full, working)
     best = predict_picture(recipe, working, known, tile=tile, classes=ranked)
     return F.interpolate(best, size=full.shape[-2:], mode="nearest-exact")[0].short()
 

@@ -16,6 +16,7 @@ from nirgan.data.files import Picture, read_picture
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import place
+from nirgan.inference.maps import of_picture
 from nirgan.inference.predict import Tile
 from nirgan.inference.run import translate_source
 from nirgan.models.recipe import Recipe
@@ -65,28 +66,27 @@ class Translator:
         self._band = band
         self._full_scale = full_scale
 
-    def translate(self, picture: np.ndarray | Tensor | str | PathLike[str]) -> np.ndarray | Tensor:
+    def translate(self, picture: np.ndarray | Tensor | str | PathLike[str], **conditions: Any) -> np.ndarray | Tensor:
         """Translate one picture; the answer has the picture's size and kind.
 
         Args:
             picture: A file, an array (H,W) or (H,W,C) of uint8, uint16 or float (full scale 1.0), anything that numpy
                 makes such an array of (a PIL image), or a float tensor (H,W) or (C,H,W).
+            conditions: What the model is told besides this picture; these win over the translator's own.
 
         Returns:
             An array (H,W,3) of the file's or array's type (float32 for floats, in [0, 1]); for a tensor, one (3,H,W) of
             its dtype on its device.
 
         Raises:
-            NirganError: if it cannot be read, or has other channels than the weights take.
+            NirganError: if it cannot be read, has other channels than the weights take, or a condition does not fit it.
         """
         if isinstance(picture, Tensor):
             source = self.source_of(_from_tensor(picture), _UNNAMED)
-            return self.run(source).to(picture.device, picture.dtype)
-        if isinstance(picture, str | PathLike):
-            read, name = read_picture(Path(picture)), str(picture)
-        else:
-            read, name = _from_array(np.asarray(picture)), _UNNAMED
-        rgb = self.run(self.source_of(read, name)).cpu().numpy()
+            return self.run(source, conditions).to(picture.device, picture.dtype)
+        path = Path(picture) if isinstance(picture, str | PathLike) else None
+        read = _from_array(np.asarray(picture)) if path is None else read_picture(path)
+        rgb = self.run(self.source_of(read, path or _UNNAMED), conditions, path=path).cpu().numpy()
         kind = read.pixels.dtype
         return from_unit(rgb, kind.itemsize * 8) if kind.kind == "u" else np.ascontiguousarray(rgb.transpose(1, 2, 0))
 
@@ -114,9 +114,19 @@ class Translator:
             )
         return torch.from_numpy(array)
 
-    def run(self, source: Tensor, conditions: Mapping[str, Any] | None = None) -> Tensor:
-        """Translate a source (C,H,W) to RGB (3,H,W) float32 in [0, 1]; ``conditions`` win over the translator's own."""
-        return translate_source(self.recipe, source, {**self.conditions, **(conditions or {})}, tile=self._tile)
+    def run(self, source: Tensor, conditions: Mapping[str, Any] | None = None, *, path: Path | None = None) -> Tensor:
+        """Translate a source (C,H,W) to RGB (3,H,W) float32 in [0, 1].
+
+        Args:
+            source: As ``source_of`` gives it.
+            conditions: These win over the translator's own.
+            path: Where the source comes from: which of the hints given for many pictures are meant.
+
+        Raises:
+            NirganError: as ``translate_source``.
+        """
+        known = resolve_conditions(self.recipe, {**self.conditions, **(conditions or {})})
+        return translate_source(self.recipe, source, of_picture(known, path), tile=self._tile)
 
 
 def _from_tensor(picture: Tensor) -> Picture:

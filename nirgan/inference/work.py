@@ -73,7 +73,7 @@ class Work:
                 picture, source = reading.popleft().result()
                 for output, seed in zip(job.outputs, self._seeds, strict=True):
                     if output not in self._kept:
-                        rgb = self._translate(source, seed)
+                        rgb = self._translate(job.source, source, seed)
                         futures.append(_submit(pool, self._write, output, rgb, picture.pixels.dtype, picture.metadata))
             except Exception as reason:
                 error = _words(reason, job.source)
@@ -87,8 +87,8 @@ class Work:
         picture = read_picture(path, max_pixels=self._max_pixels)
         return picture, self._translator.source_of(picture, path)
 
-    def _translate(self, source: Tensor, seed: int | None) -> np.ndarray:
-        return self._translator.run(source, {} if seed is None else {SEED: seed}).cpu().numpy()
+    def _translate(self, path: Path, source: Tensor, seed: int | None) -> np.ndarray:
+        return self._translator.run(source, {} if seed is None else {SEED: seed}, path=path).cpu().numpy()
 
     def _write(self, output: Path, rgb: np.ndarray, kind: np.dtype, metadata: Metadata) -> Path:
         deep = self._depth == 16 or (self._depth == "same" and kind != np.uint8)

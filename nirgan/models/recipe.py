@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -175,6 +176,33 @@ class Condition:
     help: str
     above: float | None = None
     """Numbers must be larger than this."""
+    make: Callable[[Any], Any] | None = None
+    """Makes a value from what may stand for it: the name of a file, on the command line too, or a list."""
+
+
+class InPicture(ABC):
+    """Value of a condition that lies in the picture, as points with colours or boxes do.
+
+    Places are given in pixels of the picture itself. The translator asks for what is meant for each picture, lets it be
+    drawn at the size at which ``predict`` runs, and pads and cuts it like the source: ``predict`` gets it, by the
+    condition's name, as a tensor (B,K,h,w) that fits what it gets of the source.
+    """
+
+    @abstractmethod
+    def of(self, path: Path | None) -> InPicture:
+        """What is meant for one picture; None is a picture that is no file."""
+
+    @abstractmethod
+    def check(self, paths: Sequence[Path]) -> None:
+        """Raise NirganError if this cannot be meant for these pictures, before the first of them is translated."""
+
+    @abstractmethod
+    def draw(self, size: tuple[int, int], working: tuple[int, int]) -> Tensor:
+        """Draw it (K,h,w), at the working height and width of a picture of ``size``.
+
+        Raises:
+            NirganError: if it does not fit the picture.
+        """
 
 
 class Recipe(nn.Module, ABC):
@@ -277,7 +305,8 @@ class Recipe(nn.Module, ABC):
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
         """Map a padded (and perhaps tiled) source (B,C,H,W) in [0, 1] to the method's raw output (B,K,H,W).
 
-        ``conditions`` are the declared ones by name, and under ``ORIGIN`` the place of a tile.
+        ``conditions`` are the declared ones by name, drawn where they are ``InPicture``, and under ``ORIGIN`` the place
+        of a tile.
         """
 
     def bin_logits(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
