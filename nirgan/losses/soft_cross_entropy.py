@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from nirgan.losses.masked_mean import masked_mean
 from nirgan.registry import LOSSES
 
 
@@ -30,7 +31,4 @@ def soft_cross_entropy(
     loss = logits.logsumexp(dim=1) - (shares * logits.gather(1, classes)).sum(dim=1)
     if weights is not None:
         loss = loss * weights
-    if mask is None:
-        return loss.mean()
-    counted = mask.expand_as(loss).to(loss.dtype)
-    return (loss * counted).sum() / counted.sum().clamp(min=1)
+    return masked_mean(loss, mask)
