@@ -54,8 +54,8 @@ def command(
 ) -> None:
     """Translate pictures to colour; 16-bit input gives 16-bit output of the same size.
 
-    Options of the model (as --noise-seed 3 or --hints points.csv, where it has them) may be given, too. Started by torchrun, the processes
-    share the files, and the first one speaks for all.
+    Options of the model (as --noise-seed 3 or --hints points.csv, where it has them) may be given, too. Started by
+    torchrun, the processes share the files, and the first one speaks for all.
     """
     with _clean_exit() as check:
         paths, extra = _split(inputs)
