@@ -37,9 +37,10 @@ def show(
 ) -> None:
     """Show one model: its networks with their parameters, its options with their defaults, its presets."""
     from nirgan.models import create_model, recipe_class
+    from nirgan.models.options import switches_of
     from nirgan.registry import MODELS
 
-    recipe_type, registered = recipe_class(name), recipe_class(name, {"registration": True})
+    recipe_type = recipe_class(name)
     recipe = create_model(name, task=task)  # type: ignore[arg-type]  # create_model checks it
     result: dict[str, Any] = {
         "name": name,
@@ -53,10 +54,10 @@ def show(
         "options": _defaults(recipe_type),
         "presets": {preset: dict(values) for preset, values in recipe_type.presets.items()},
     }
-    own = result["options"]
-    added = {option: value for option, value in _defaults(registered).items() if option not in own}
-    if added:
-        result["registration"] = added
+    switches = switches_of(recipe_type)
+    for switch in switches:
+        added = _defaults(recipe_class(name, {switch.name: switch.on}))
+        result[switch.name] = {option: value for option, value in added.items() if option not in result["options"]}
     if json:
         emit_json(result)
         return
@@ -67,8 +68,9 @@ def show(
         typer.echo(f"  network   {network:<24} {facts['parameters']:>12,} parameters")
     for option, default in result["options"].items():
         typer.echo(f"  option    {option:<24} {default!r}")
-    for option, default in added.items():
-        typer.echo(f"  option    {option:<24} {default!r} (with registration=true)")
+    for switch in switches:
+        for option, default in result[switch.name].items():
+            typer.echo(f"  option    {option:<24} {default!r} (with {switch.name}={str(switch.on).lower()})")
     for preset, values in result["presets"].items():
         typer.echo(f"  preset    {preset:<24} {values}")
 

@@ -8,6 +8,11 @@ from torch import Tensor
 
 # Y of linear sRGB, row 2 of the sRGB matrix (IEC 61966-2-1), as kornia uses it.
 _LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
+# XYZ of white, D65, as kornia uses it.
+_WHITE = (0.95047, 1.0, 1.08883)
+
+AB_SCALE = 110
+"""Value of a and b that networks take for 1."""
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
@@ -20,6 +25,20 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """Convert Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
     with _full_precision(lab):
         return kornia.color.lab_to_rgb(lab, clip=clip)
+
+
+def lab_to_unlimited_rgb(lab: Tensor) -> Tensor:
+    """Convert Lab (B,3,H,W) to sRGB that runs on below 0 and above 1 for colours that no screen shows.
+
+    For what is learnt from: everywhere a, b and L have a gradient, so that such colours find their way back. Clipping
+    leaves none; ``lab_to_rgb(clip=False)`` has none for b where Z would be negative (dark, strong yellows).
+    """
+    level = (lab[:, :1] + 16) / 116
+    f = torch.cat([level + lab[:, 1:2] / 500, level, level - lab[:, 2:] / 200], dim=1)
+    xyz = torch.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787)
+    xyz = xyz * torch.tensor(_WHITE, dtype=lab.dtype, device=lab.device).view(3, 1, 1)
+    with _full_precision(lab):
+        return kornia.color.linear_rgb_to_rgb(kornia.color.xyz_to_rgb(xyz))
 
 
 def lightness(rgb: Tensor) -> Tensor:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nirgan.errors import NirganError
+from nirgan.models.adversarial import with_discriminator
 from nirgan.models.nirgan_reg import with_registration
-from nirgan.models.options import REGISTRATION, can_register, resolve_options
+from nirgan.models.options import ADVERSARIAL, REGISTRATION, resolve_options, switches_of
 from nirgan.models.recipe import Recipe, Task
 from nirgan.registry import MODELS
+
+_WRAPPERS: dict[str, Callable[[type[Recipe], Any], type[Recipe]]] = {
+    REGISTRATION.name: lambda recipe, _: with_registration(recipe),
+    ADVERSARIAL.name: with_discriminator,
+}
+"""What a switch brings, from the recipe and the switch's value."""
 
 
 def list_models() -> list[str]:
@@ -19,7 +26,7 @@ def list_models() -> list[str]:
 
 
 def recipe_class(name: str, options: Mapping[str, Any] | None = None) -> type[Recipe]:
-    """The recipe called ``name``, with a registration network if the options ask for one and it can have one.
+    """The recipe called ``name``, in the wrappers that the options ask for and it can have (``options.SWITCHES``).
 
     Raises:
         NirganError: if there is none; the nearest valid name is named.
@@ -27,8 +34,11 @@ def recipe_class(name: str, options: Mapping[str, Any] | None = None) -> type[Re
     build = MODELS.get(name).build
     if not (inspect.isclass(build) and issubclass(build, Recipe)):
         raise NirganError(f"model '{name}' is not a Recipe class but {build!r}; see nirgan/models/README.md")
-    registered = options is not None and options.get(REGISTRATION) and can_register(build)
-    return with_registration(build) if registered else build
+    options = options or {}
+    for switch in switches_of(build):
+        if switch.is_on(options):
+            build = _WRAPPERS[switch.name](build, options[switch.name])
+    return build
 
 
 def create_model(
@@ -54,7 +64,8 @@ def create_model(
     options = resolve_options(name, recipe, options)
     recipe.check_crop(crop, options)
     given = {"task": task, "source_channels": source_channels, "crop": crop}
-    own = {option: value for option, value in options.items() if option != REGISTRATION}  # what chose the class
+    chose = {switch.name for switch in switches_of(recipe)}  # the class
+    own = {option: value for option, value in options.items() if option not in chose}
     built = recipe(**given, **own)  # type: ignore[arg-type]
     built.built_with = {**given, **options}
     return built

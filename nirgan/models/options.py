@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from nirgan.errors import NirganError, nearest
+from nirgan.models.keeps_lightness import KeepsLightness
 from nirgan.models.recipe import Recipe
 
 Count = Annotated[int, Field(ge=0)]
@@ -20,8 +22,6 @@ Weight = Annotated[float, Field(ge=0)]
 Pixels = Annotated[float, Field(gt=0)]
 """A length."""
 
-REGISTRATION = "registration"
-"""Switch that every recipe for registered pairs has: it brings a registration network and that one's options."""
 GIVEN = ("task", "source_channels", "crop")
 """What every recipe's constructor takes besides its own options."""
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
@@ -30,6 +30,45 @@ _STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=T
 def can_register(recipe: type[Recipe]) -> bool:
     """Whether a registration network may be of use: NIR and colour come in pairs, which may be off by some pixels."""
     return "registered" in recipe.pairings and "nir2rgb" in recipe.tasks
+
+
+def can_be_judged(recipe: type[Recipe]) -> bool:
+    """Whether a discriminator can be shown the recipe's colours beside the true ones, whatever its own loss is."""
+    return issubclass(recipe, KeepsLightness)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """An option that every recipe of a kind has; but for one value it brings a wrapper with options of its own.
+
+    Attributes:
+        name: Of the option.
+        hint: Type of its values.
+        off: The default, which leaves the recipe as it is.
+        on: A value that does not, for words.
+        fits: Whether a recipe is of that kind.
+    """
+
+    name: str
+    hint: Any
+    off: Any
+    on: Any
+    fits: Callable[[type[Recipe]], bool]
+
+    def is_on(self, options: Mapping[str, Any]) -> bool:
+        """Whether the options turn it on; what is no value of its type does not, and ``check_options`` says so."""
+        value = options.get(self.name, self.off)
+        return value != self.off and not _mistake(value, self.hint)
+
+
+REGISTRATION = Switch("registration", bool, off=False, on=True, fits=can_register)
+ADVERSARIAL = Switch("adversarial", Literal["none", "lab", "rgb"], off="none", on="lab", fits=can_be_judged)
+SWITCHES = (REGISTRATION, ADVERSARIAL)
+
+
+def switches_of(recipe: type[Recipe]) -> list[Switch]:
+    """The switches that a recipe has."""
+    return [switch for switch in SWITCHES if switch.fits(recipe)]
 
 
 def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
@@ -41,8 +80,8 @@ def recipe_options(recipe: type[Recipe]) -> dict[str, inspect.Parameter]:
         for p in parameters
         if p.name not in ("self", *GIVEN) and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
-    if can_register(recipe):
-        options[REGISTRATION] = inspect.Parameter(REGISTRATION, inspect.Parameter.KEYWORD_ONLY, default=False)
+    for switch in switches_of(recipe):
+        options[switch.name] = inspect.Parameter(switch.name, inspect.Parameter.KEYWORD_ONLY, default=switch.off)
     return options
 
 
@@ -72,7 +111,7 @@ def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -
         NirganError: for an option that the recipe does not have, or a value that is not of its type or range.
     """
     known = recipe_options(recipe)
-    hints: dict[str, Any] = {REGISTRATION: bool}
+    hints: dict[str, Any] = {switch.name: switch.hint for switch in switches_of(recipe)}
     for constructor in _constructors(recipe):
         hints = typing.get_type_hints(constructor, include_extras=True) | hints
     for option, value in options.items():

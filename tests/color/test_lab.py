@@ -8,6 +8,7 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from nirgan.color import gray_to_lightness, lab_to_rgb, lightness, lightness_to_gray, rgb_to_lab
+from nirgan.color.lab import lab_to_unlimited_rgb
 
 
 @pytest.fixture
@@ -72,3 +73,18 @@ def test_half_precision_around_it_costs_no_colour(rgb: torch.Tensor) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(rgb_to_lab(rgb), lab)
         assert (lab_to_rgb(lab) - rgb).abs().max() < 1e-3
+
+
+def test_unlimited_rgb_is_the_same_within_the_screens_colours(rgb: torch.Tensor) -> None:
+    torch.testing.assert_close(lab_to_unlimited_rgb(rgb_to_lab(rgb)), rgb, atol=1e-4, rtol=0)
+
+
+def test_unlimited_rgb_has_gradients_where_clipped_rgb_has_none() -> None:
+    # A dark, strong yellow: f(Z) = (5 + 16)/116 - 110/200 < 0. By hand: blue is 12.92 · -0.07578.
+    yellow = torch.tensor([5.0, 0.0, 110.0], dtype=torch.float64).view(1, 3, 1, 1).requires_grad_()
+    blue = lab_to_unlimited_rgb(yellow)[0, 2, 0, 0]
+    assert blue.item() == pytest.approx(-0.979, abs=2e-3)
+    (gradient,) = torch.autograd.grad(blue, yellow)
+    assert gradient[0, 2] < -1e-3  # a little less yellow is a little less negative
+    (clipped,) = torch.autograd.grad(lab_to_rgb(yellow, clip=False)[0, 2, 0, 0], yellow)
+    assert clipped[0, 2] == 0

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from nirgan.color.lab import lab_to_rgb, rgb_to_lab
+from nirgan.color.gamut import keep_lightness
+from nirgan.color.lab import AB_SCALE, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
@@ -28,8 +29,6 @@ PAPER = "arXiv 1611.07004"
 SMALLEST = 32
 """Crop below which the discriminator has nothing left to judge."""
 FEWEST_LEVELS, MOST_LEVELS = 5, 8
-AB_SCALE = 110
-"""Value of a and b that becomes 1."""
 
 
 @MODELS.register("pix2pix", paper=PAPER)
@@ -177,9 +176,9 @@ class Pix2Pix(Recipe):
             return generator(2 * source - 1)
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
-        """RGB in [0, 1]; for ``gray2rgb`` from the source's lightness and the raw a and b."""
+        """RGB in [0, 1]; for ``gray2rgb`` from the source's lightness, which is kept, and the raw a and b."""
         if self._ab:
-            return lab_to_rgb(torch.cat([100 * source, AB_SCALE * raw], dim=1))
+            return keep_lightness(source, AB_SCALE * raw)
         return ((raw + 1) / 2).clamp(0, 1)
 
 
