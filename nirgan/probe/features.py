@@ -13,7 +13,6 @@ from torch import Tensor
 
 from nirgan.data.index import Record
 from nirgan.errors import NirganError
-from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import memory_format
 from nirgan.models.recipe import Recipe
 from nirgan.probe.blocks import Blocks, watched
@@ -99,7 +98,7 @@ def compute_features(
 @torch.no_grad()
 def _run(network: Network, sources: Tensor) -> dict[str, Tensor]:
     with watched(network.blocks) as seen:
-        network.recipe.predict(sources, resolve_conditions(network.recipe, None))
+        network.recipe.predict(sources, {})
     if not seen:
         raise NirganError(f"none of {', '.join(network.blocks)} gives maps when the network runs: name other --layers")
     return {layer: seen[layer] for layer in network.blocks if layer in seen}  # in their order, not in that of running
