@@ -224,8 +224,8 @@ class Recipe(nn.Module, ABC):
         conditions: What ``predict`` understands besides the source; an option may narrow them on the instance.
         quiet: Options that switch the method's random numbers off (dropout, noise, pools), so that runs on different
             numbers of processes can be compared.
-        offline: Options that keep the constructor from fetching anything (pretrained networks), as far as the recipe
-            has them: weights are loaded with these, and ``features.pretrained=false`` trains with them.
+        offline: Options that keep the constructor and ``prepare`` from fetching anything (pretrained networks), as far
+            as the recipe has them: weights are loaded with these, and ``features.pretrained=false`` trains with them.
         stages: In order. Empty: the recipe is prepared, not trained.
         networks: Every network once, frozen ones included.
         stride: ``predict`` takes sides that are multiples of this.

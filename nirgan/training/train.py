@@ -185,15 +185,16 @@ class _Assembly:
             logger.info("run %s on %s (tensorboard --logdir %s)", run.path, runtime.device, run.path.parent)
 
     def _prepare(self, recipe: Recipe, data: Data) -> None:
-        """Look at the data and take over other weights, on the lead; all processes start from what it has."""
+        """Take over other weights and look at the data, on the lead; all processes start from what it has."""
 
         def prepared() -> dict[str, Any]:
+            # First, because what is prepared may come from the networks.
+            if self.config.init_from is not None:
+                take_over(recipe, self.config)
             if type(recipe).prepare is not Recipe.prepare:
                 samples = ReadableSamples(data, data.sources("train"))
                 recipe.prepare(Watched(samples, len(samples), "preparing"))
                 self._failed += samples.failed
-            if self.config.init_from is not None:
-                take_over(recipe, self.config)
             return dict(recipe.state_dict())
 
         state = self.runtime.from_lead(prepared)
@@ -290,7 +291,7 @@ def open_training_data(config: RunConfig, folder: Path | None) -> Data:
 def build_recipe(config: RunConfig, data: Data) -> Recipe:
     """The recipe that the settings describe, its networks alike on every process."""
     options = dict(config.options)
-    if not config.features.pretrained:
+    if not config.features.pretrained or config.init_from is not None:  # weights bring all their networks with them
         options |= offline_options(recipe_class(config.model))
     torch.manual_seed(config.seed)
     return create_model(
