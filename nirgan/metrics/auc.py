@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 def pixel_auc(output: Tensor, target: Tensor) -> Tensor:
-    """What each pixel adds to the area under the curve: 100 where its colour is the truth's, 0 where it is off by 150.
+    """What each pixel adds to the area under the curve: 100 if its colour is the truth's, 0 if off by more than 150.
 
     Args:
         output: Lab's a and b (N,2,H,W).
