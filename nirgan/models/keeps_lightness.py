@@ -24,6 +24,8 @@ class KeepsLightness(Recipe):
     """
 
     tasks: ClassVar[tuple[Task, ...]] = ("gray2rgb",)
+    only_points: str = ""
+    """What to do where the views hold single points (B,·,1,N), which no discriminator can judge; else empty."""
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """RGB of the source's own lightness; colours are enlarged along its edges, and kept within sRGB."""

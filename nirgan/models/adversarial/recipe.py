@@ -70,6 +70,8 @@ class Adversarial(KeepsLightness):
         super().__init__(task=task, crop=crop, **options)
         if DISCRIMINATOR in self.networks:
             raise NirganError("adversarial: this method has a discriminator of its own; leave the option out")
+        if self.only_points:
+            raise NirganError(f"adversarial: {self.only_points}")
         # Three channels in both spaces: of the lightness, which it must know, and of the colours that it judges by it.
         # Batch norm as in pix2pix; instance norm would take out what a whole picture is tinted with.
         discriminator = PatchDiscriminator(3, width=judge_width)
