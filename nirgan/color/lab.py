@@ -31,14 +31,18 @@ def lab_to_unlimited_rgb(lab: Tensor) -> Tensor:
     """Convert Lab (B,3,H,W) to sRGB that runs on below 0 and above 1 for colours that no screen shows.
 
     For what is learnt from: everywhere a, b and L have a gradient, so that such colours find their way back. Clipping
-    leaves none; ``lab_to_rgb(clip=False)`` has none for b where Z would be negative (dark, strong yellows).
+    leaves none; ``lab_to_rgb(clip=False)`` has none for b where Z would be negative (dark, strong yellows), and goes on
+    below 0 as steeply as sRGB rises from black, to less than -20. Here its curve is mirrored at 0, as in extended sRGB:
+    what a and b within 110 can ask for lies between about -1.4 and 1.9.
     """
     level = (lab[:, :1] + 16) / 116
     f = torch.cat([level + lab[:, 1:2] / 500, level, level - lab[:, 2:] / 200], dim=1)
     xyz = torch.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787)
     xyz = xyz * torch.tensor(_WHITE, dtype=lab.dtype, device=lab.device).view(3, 1, 1)
     with _full_precision(lab):
-        return kornia.color.linear_rgb_to_rgb(kornia.color.xyz_to_rgb(xyz))
+        linear = kornia.color.xyz_to_rgb(xyz)
+    curve = kornia.color.linear_rgb_to_rgb
+    return torch.where(linear < 0, -curve(-linear), curve(linear))  # not abs(): that has no gradient at 0
 
 
 def lightness(rgb: Tensor) -> Tensor:
