@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from nirgan.color.ab_bins import GRID_BINS, ab_bins, nearest_grid_bin
+from nirgan.color.lab import AB_SCALE
 from nirgan.errors import NirganError
 from nirgan.generators.siggraph17 import Siggraph17
 from nirgan.layers.init import init_normal
@@ -24,8 +25,6 @@ from nirgan.models.siggraph17.simulated import simulate_hints
 from nirgan.registry import MODELS
 
 PAPER = "arXiv 1705.02999"
-AB_SCALE = 110
-"""Value of a and b that is 1 for the network."""
 CELL = 4
 """Pixels, in each direction, whose class is predicted together."""
 GREY = 5
