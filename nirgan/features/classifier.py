@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -89,7 +89,7 @@ class FrozenClassifier(nn.Module):
         square = F.interpolate(grey, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
         return self.network((square - self.mean) / self.std)
 
-    def train(self, mode: bool = True) -> FrozenClassifier:
+    def train(self, mode: bool = True) -> Self:
         """Stay in eval mode, whatever the rest of a recipe does."""
         return super().train(False)
 
