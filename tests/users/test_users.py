@@ -65,7 +65,7 @@ def test_the_training_preview_is_what_translate_writes(nirgan: Nirgan, pairs: Pa
         shown = next(row["name"] for row in csv.DictReader(file) if row["split"] == "val")
     side = "nir" if "nir2rgb" in recipe_class(model).tasks else "rgb"  # whose lightness is the source
     assert nirgan("translate", pairs / side / f"{shown}.png", "--weights", "run/checkpoints/last").code == 0
-    (grid,) = Path("run/samples").iterdir()  # of step 3, or of step 0 where nothing is trained
+    grid = max(Path("run/samples").iterdir())  # of step 3, or of step 0 where nothing is trained
     preview = cv2.imread(str(grid))[:HEIGHT, WIDTH + 4 : WIDTH + 4 + WIDTH]
     translated = cv2.imread(f"translated/{shown}.png")
     assert np.ptp(translated) > 0
