@@ -30,7 +30,8 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
     runs: list[dict[str, Any]] = [{"name": result.name, "metrics": result.summary["metrics"]} for result in results]
     for run, other in zip(runs[1:], others, strict=True):
         run["difference"] = paired_difference(rows[id(other)], rows[id(first)], weights)
-    notes = [words for other in others if (words := _other_files(first, other))]
+    differing = (_other_files, _other_ensemble)
+    notes = [words for other in others for differ in differing if (words := differ(first, other))]
     of = {name: first.summary.get(name) for name in ("protocol", "task")}
     return {**of, "count": len(keys), "runs": runs, "notes": notes}
 
@@ -40,6 +41,13 @@ def _other_files(first: Results, other: Results) -> str:
     if one == two:
         return ""
     return f"{first.name} and {other.name} scored files of the same names, but not the same files: evaluate both again"
+
+
+def _other_ensemble(first: Results, other: Results) -> str:
+    one, two = (result.summary.get("ensemble", 1) for result in (first, other))
+    if one == two:
+        return ""
+    return f"{first.name} and {other.name} were not translated alike: ensembles of {one} and {two} symmetries"
 
 
 def _check_comparable(first: Results, other: Results) -> None:

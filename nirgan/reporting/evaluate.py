@@ -80,6 +80,7 @@ def evaluate(
     split: str = "test",
     *,
     tile: Tile = "auto",
+    ensemble: int = 1,
     shared: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
@@ -91,6 +92,7 @@ def evaluate(
         data: With registered pairs.
         split: ``train``, ``val``, ``test`` or ``all``.
         tile: As in ``translate_source``.
+        ensemble: The same.
         shared: Share the pictures with the other processes of a launcher such as ``torchrun``, all of which must call
             this; each gets the scores of all, in the order of one process.
         on_progress: Told how far it is.
@@ -110,7 +112,8 @@ def evaluate(
     for record in share:
         on_progress(len(rows), len(share))
         try:
-            rows.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips, colours=colours))
+            sample = data.sample(record)
+            rows.append(score_sample(sample, recipe, info, tile=tile, ensemble=ensemble, lpips=lpips, colours=colours))
         except NirganError as error:
             logger.debug("%s: not scored", record.key, exc_info=True)
             rows.append(Failure(str(record.path), str(error)))
@@ -131,6 +134,7 @@ def score_sample(
     info: WeightsInfo,
     *,
     tile: Tile = "auto",
+    ensemble: int = 1,
     lpips: Score | None = None,
     colours: ColourScorer | None = None,
 ) -> PictureScores:
@@ -141,7 +145,8 @@ def score_sample(
     """
     if sample.target is None:
         raise NirganError(f"{sample.path}: has no truth to compare with")
-    output = translate_source(recipe, sample.source, sample_conditions(recipe, sample), tile=tile).cpu()
+    told = sample_conditions(recipe, sample)
+    output = translate_source(recipe, sample.source, told, tile=tile, ensemble=ensemble).cpu()
     if not torch.isfinite(output).all():
         raise NirganError(f"{sample.path}: the model's output holds NaN or infinity; its weights are damaged")
     outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}

@@ -75,6 +75,18 @@ def test_the_last_weights_leave_the_scores_of_the_best(two: tuple[Path, Path]) -
     assert (run / "evaluation" / "test" / "metrics.json").read_bytes() == before
 
 
+def test_an_ensemble_has_its_own_folder_and_is_noted(two: tuple[Path, Path]) -> None:
+    run = two[0]
+    mean, plain = score_weights(run, ensemble=4)[0], read_results(run)
+    assert Path(mean["out"]) == run / "evaluation" / "test-ensemble4"
+    assert (plain.summary["ensemble"], mean["ensemble"]) == (1, 4)
+    assert any("mean over 4 symmetries" in note for note in mean["notes"])
+    # The recipe sees points alone, so that its ensemble answers the same, but for rounding to 8 bits.
+    assert mean["metrics"]["psnr"]["mean"] == pytest.approx(plain.summary["metrics"]["psnr"]["mean"], abs=0.01)
+    (note,) = compare([plain, read_results(Path(mean["out"]))])["notes"]
+    assert "ensembles of 1 and 4 symmetries" in note
+
+
 def test_other_pictures_tasks_and_protocols_are_refused(two: tuple[Path, Path]) -> None:
     right, dark = two
     score_weights(dark, split="val")
