@@ -1,0 +1,170 @@
+"""A U-shaped network that spends its work at low resolution, and sees the same in tiles as in whole pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nirgan.errors import NirganError
+from nirgan.layers.affine import Head, coefficient_count, local_affine
+from nirgan.layers.channel_norm import PixelNorm
+from nirgan.layers.gated_block import GatedBlock, Kernel
+from nirgan.layers.reach import radius, reach
+from nirgan.layers.residual import ResidualBlock
+from nirgan.registry import GENERATORS
+
+BlockKind = Literal["dense", "gated"]
+"""Two 3×3 convolutions, or a gated depthwise one: much less arithmetic, and as much memory traffic."""
+
+WIDTHS, BLOCKS, DILATIONS = (32, 64, 128, 192, 192), (1, 1, 2, 1), (1, 2, 1)
+CONTEXT_KERNEL: Kernel = 7
+"""Of the blocks at the bottom: their farthest tap lies three dilations off."""
+_BRANCH = 0.1
+"""Factor on the start of what dense blocks add."""
+_TAIL = 0.01
+"""Factor on the start of the last convolution: with affine functions of the source, training begins with a copy."""
+
+
+@GENERATORS.register("context-net", paper="ours")
+class ContextNet(nn.Module):
+    """Half resolution at once, strided 2×2 convolutions down, dilated gated blocks at the bottom, sums on the way up.
+
+    Nothing runs at full resolution but the last step: with ``head=affine`` enlarged coefficients are applied to the
+    source, whose detail goes on. No layer takes statistics over the picture.
+
+    Args:
+        in_channels: Of the source.
+        out_channels: Of the output.
+        widths: Channels at a half, a quarter, … of the resolution; at least two.
+        blocks: How many at each of them, but for the last, on the way down and again on the way up.
+        dilations: One gated block with a 7×7 kernel each, at the last of them.
+        block: Of which kind those of ``blocks`` are.
+        kernel: Side of the gated blocks' depthwise convolution.
+        norm: Of gated blocks, those at the bottom too.
+        head: ``affine``: the last convolution draws, at half resolution, a local affine function of the source;
+            ``direct``: it draws the output, four pixels to a cell.
+        start: Of ``affine``: gain of the source in the output before training.
+
+    Raises:
+        NirganError: if there are not as many numbers of blocks as widths but one.
+
+    Shape: (B, in_channels, H, W), H and W multiples of ``stride``, to what ``forward`` says.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        widths: Sequence[int] = WIDTHS,
+        blocks: Sequence[int] = BLOCKS,
+        dilations: Sequence[int] = DILATIONS,
+        block: BlockKind = "dense",
+        kernel: Kernel = 3,
+        norm: PixelNorm = "layer",
+        head: Head = "affine",
+        start: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if len(widths) < 2 or len(blocks) != len(widths) - 1:
+            raise NirganError(
+                f"{len(widths)} widths and {len(blocks)} numbers of blocks: give two widths or more, and a number of "
+                "blocks for each but the last"
+            )
+
+        def stack(width: int, count: int) -> nn.Sequential:
+            return nn.Sequential(*(_block(block, width, kernel, norm) for _ in range(count)))
+
+        self.stride = 2 ** len(widths)
+        self._start = start if head == "affine" else None
+        shallow, deeper = list(widths[:-1]), list(widths[1:])
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * in_channels, widths[0], 3, padding=1))
+        self.encoder = nn.ModuleList(map(stack, shallow, blocks))
+        self.down = nn.ModuleList(nn.Conv2d(w, d, 2, stride=2) for w, d in zip(shallow, deeper, strict=True))
+        self.context = nn.Sequential(
+            *(GatedBlock(widths[-1], kernel=CONTEXT_KERNEL, dilation=each, norm=norm) for each in dilations)
+        )
+        # Narrowed before it is enlarged: a quarter of the work.
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(d, w, 1), nn.Upsample(scale_factor=2, mode="bilinear"))
+            for w, d in reversed(list(zip(shallow, deeper, strict=True)))
+        )
+        self.decoder = nn.ModuleList(map(stack, reversed(shallow), reversed(list(blocks))))
+        drawn = 4 * out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
+        enlarge = nn.PixelShuffle(2) if head == "direct" else nn.Upsample(scale_factor=2, mode="bilinear")
+        self.tail = nn.Sequential(nn.Conv2d(widths[0], drawn, 3, padding=1), enlarge)
+        _begin(self)
+
+    def forward(self, source: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What ``apply_to`` makes the output of, and the features it was drawn from, for heads of other kinds.
+
+        Args:
+            source: (B, in_channels, H, W) in [-1, 1].
+
+        Returns:
+            Coefficients, or with ``head=direct`` colours (B, ·, H, W), not bounded; and features from the bottom up to
+            half resolution, with the widths in reverse order.
+        """
+        skips: list[Tensor] = []
+        x = self.stem(source)
+        for blocks, down in zip(self.encoder, self.down, strict=True):
+            x = blocks(x)
+            skips.append(x)
+            x = down(x)
+        features = [self.context(x)]
+        for up, blocks in zip(self.up, self.decoder, strict=True):
+            features.append(blocks(skips.pop() + up(features[-1])))
+        return self.tail(features[-1]), features
+
+    def apply_to(self, source: Tensor, drawn: Tensor) -> Tensor:
+        """The output (B, out_channels, H, W) for a source in [-1, 1], not bounded.
+
+        Args:
+            source: (B, in_channels, H, W).
+            drawn: Of ``forward``, for this source or for a smaller copy of it: coefficients are enlarged, and the
+                detail is that of the source given here. Colours (``head=direct``) are returned as they are.
+        """
+        if self._start is None:
+            return drawn
+        if drawn.shape[-2:] != source.shape[-2:]:
+            drawn = F.interpolate(drawn, size=source.shape[-2:], mode="bilinear", align_corners=False)
+        return local_affine(drawn, source, start=self._start)
+
+    @property
+    def radius(self) -> int:
+        """Pixels from a point beyond which the source does not change what is drawn there."""
+        return radius(self, self.stride)
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """First and last source column that the drawn columns ``first`` to ``last`` depend on, as ``layers.reach``."""
+        # The way through the bottom sees farthest on both sides; what the sums add lies within it.
+        down = [layer for pair in zip(self.encoder, self.down, strict=True) for layer in pair]
+        up = [layer for pair in zip(self.up, self.decoder, strict=True) for layer in pair]
+        return reach(nn.Sequential(self.stem, *down, self.context, *up, self.tail), first, last)
+
+
+def _block(kind: BlockKind, width: int, kernel: Kernel, norm: PixelNorm) -> nn.Module:
+    if kind == "gated":
+        return GatedBlock(width, kernel=kernel, norm=norm)
+    return ResidualBlock(width, norm="none", padding="zeros")
+
+
+@torch.no_grad()
+def _begin(network: ContextNet) -> None:
+    """Features of deviation one throughout, in place: without norms, a chain of sums would grow or fade else."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, 0.0, module.weight[0].numel() ** -0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in network.modules():
+        if isinstance(module, ResidualBlock):
+            [_, last] = [layer for layer in module.body if isinstance(layer, nn.Conv2d)]
+            last.weight.mul_(_BRANCH)
+    for layer in network.tail:
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.mul_(_TAIL)
