@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 """Folder of the weights that come with the package, if any do."""
+DEFAULT_TASK = "nir2rgb"
+"""Of the shipped weights that are taken where nothing is trained and no task is named."""
 _FILE = "weights.safetensors"
 # `last` is missing for a moment while a checkpoint is replaced; then `last.new` is complete.
 _CHECKPOINTS = ("best", "last", "last.new", "last.old")
@@ -38,6 +40,16 @@ def find_weights(weights: str | Path | None, task: str | None = None, runs: Path
     return found
 
 
+def shipped_weights() -> dict[str, Path]:
+    """Files of the weights that come with the package, by the names that ``--weights`` takes."""
+    return {file.stem: file for file in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def shipped_for(task: str) -> str:
+    """Name of the weights that ship for a task, the first of several; empty if none do."""
+    return next((name for name, file in shipped_weights().items() if read_info(file).task == task), "")
+
+
 def _named(path: Path, runs: Path) -> Path:
     if path.is_dir():
         found = next((file for file in (path / _FILE, *_in_run(path)) if file.is_file()), None)
@@ -46,7 +58,7 @@ def _named(path: Path, runs: Path) -> Path:
         return found
     if path.is_file():
         return path
-    shipped = {file.stem: file for file in _shipped()}
+    shipped = shipped_weights()
     if str(path) in shipped:
         return shipped[str(path)]
     there = [*shipped, *(str(run) for run in _runs(runs))]
@@ -56,21 +68,25 @@ def _named(path: Path, runs: Path) -> Path:
 
 def _newest(task: str | None, runs: Path) -> Path:
     dated = sorted(((last_written(run), run) for run in _runs(runs)), reverse=True)
+    trained = [next(file for file in _in_run(run) if file.is_file()) for _, run in dated]
+    # Whoever trained something means that; whoever did not, and names no task, comes with NIR pictures.
+    candidates = [(file, task) for file in trained]
+    candidates += [(file, task or DEFAULT_TASK) for file in shipped_weights().values()]
     others: set[str] = set()
-    for file in [next(file for file in _in_run(run) if file.is_file()) for _, run in dated] + _shipped():
+    for file, wanted in candidates:
         try:
             found = read_info(file).task
         except NirganError as error:
             logger.warning("passed over: %s", error)
             continue
-        if task in (None, found):
+        if wanted in (None, found):
             return file
         others.add(found)
     of_task = f" for the task {task}" if task else ""
     only = f" (only for {', '.join(sorted(others))})" if others else ""
     train = f"nirgan train --set task={task}" if task else "nirgan train"
     raise NirganError(
-        f"nothing is trained yet{of_task} under {runs}/{only} and nothing ships: run `{train}` first, "
+        f"nothing is trained yet{of_task} under {runs}/{only} and none ships: run `{train}` first, "
         "or give --weights FILE"
     )
 
@@ -84,7 +100,3 @@ def _runs(runs: Path) -> list[Path]:
 
 def _in_run(run: Path) -> list[Path]:
     return [run / "checkpoints" / name / _FILE for name in _CHECKPOINTS]
-
-
-def _shipped() -> list[Path]:
-    return sorted(SHIPPED.glob("*.safetensors"))
