@@ -1,7 +1,7 @@
 """Changes to what a discriminator is shown, so that it does not learn a small training set by heart.
 
-Differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738): gradients pass through, and real and generated pictures
-are changed by the same draws, in both phases, so that the generator does not learn the changes.
+Differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738): gradients pass through, and real and generated
+pictures are changed by the same draws, in both phases, so that the generator does not learn the changes.
 """
 
 from __future__ import annotations
