@@ -1,0 +1,50 @@
+"""The same work on many files in several processes, results in order, never many of them in memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 4
+"""Items per process that are handed out before their results are asked for."""
+
+
+def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Results of ``work`` on each item, in the items' order.
+
+    Args:
+        work: A function of a module, or a frozen dataclass with ``__call__``: it is pickled for new processes. What may
+            fail should return its failure, because an exception ends all.
+        items: Read as they are needed.
+        workers: Processes; 0 works here.
+    """
+    if not workers:
+        yield from map(work, items)
+        return
+    # Spawned on every system: a process that has run torch or OpenCV threads must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= _AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

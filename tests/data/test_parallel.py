@@ -1,0 +1,37 @@
+"""Work in several processes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+
+from nirgan.data.parallel import in_processes
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def process(_: int) -> int:
+    return os.getpid()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_results_come_in_order(workers: int) -> None:
+    assert list(in_processes(double, range(30), workers)) == [2 * number for number in range(30)]
+
+
+def test_workers_are_other_processes() -> None:
+    assert set(in_processes(process, range(3), 0)) == {os.getpid()}
+    assert os.getpid() not in set(in_processes(process, range(3), 1))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_items_are_read_as_they_are_needed(workers: int) -> None:
+    numbers = itertools.count()
+    results = in_processes(double, numbers, workers)
+    assert [next(results) for _ in range(3)] == [0, 2, 4]
+    results.close()
+    assert next(numbers) < 20
