@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,8 @@ from nirgan.data.pictures import (
     target_part,
 )
 from nirgan.data.sample import Pairing, Sample, SampleKey
-from nirgan.data.sizes import check_sizes
+from nirgan.data.sizes import Size, check_sizes, target_scale
+from nirgan.data.window import Window, scaled
 from nirgan.errors import NirganError
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,10 @@ class TrainingSet:
     """Crops of the records of one split, by ``SampleKey``.
 
     All randomness of a sample comes from (run seed, epoch, source, target): no worker, process or earlier sample has a
-    say. A registered pair is cut and flipped alike, an unregistered one is cut at the same relative place, unpaired
-    pictures are cut and flipped apart. An unreadable file is replaced by the next record that can be read, and named in
-    ``failed``. Pickles without its cache, so that workers may be spawned.
+    say. A registered pair is cut and flipped alike; an unregistered one is flipped alike, and each side cut at its own
+    scale around the same relative point (``window``); unpaired pictures are cut and flipped apart. An unreadable file
+    is replaced by the next record that can be read, and named in ``failed``. Pickles without its cache, so that workers
+    may be spawned.
 
     Attributes:
         sources: Records that a key's ``source`` counts.
@@ -68,6 +69,7 @@ class TrainingSet:
         self._cache = PictureCache(cache_mb)
         self._broken: dict[tuple[str, Side], str] = {}
         self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
+        self._target_scales: dict[str, float] = {}
 
     def share_cache(self, workers: int) -> None:
         """Keep only a worker's part of the memory limit."""
@@ -108,13 +110,16 @@ class TrainingSet:
         together = key.view != "unpaired"
         target_random = self._random(key, _SHARED if together else _TARGET)
         source_random = self._random(key, _SHARED if together else _SOURCE)
-        target_crop = self._cut(target, target_random)
-        target_array = self._geometry(target_part(target_record, target_crop), target_random)
+        scale = self._target_scale(target_record)
+        source_window = self._window(source, source_random)
+        target_window = self._window(target, target_random, scale)
+        if together and record.pairing == Pairing.UNREGISTERED:
+            target_window = source_window.seen_by(_size(source), _size(target), scale)
+        target_array = self._geometry(target_part(target_record, target_window.of(target)), target_random)
         if self.data.task == "gray2rgb" and together:
             source_array = lightness_of(target_array)
         else:
-            source_crop = self._cut(source, source_random)
-            source_array = self._geometry(self._convert_source(record, source_crop), source_random)
+            source_array = self._geometry(self._convert_source(record, source_window.of(source)), source_random)
         source_array = self._photometry(source_array, key)
         return Sample(
             source=torch.from_numpy(source_array),
@@ -131,13 +136,20 @@ class TrainingSet:
             return lightness_of(target_part(record, crop))
         return source_part(record, crop)
 
-    def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
-        height, width = picture.pixels.shape[:2]
-        side = self._augment.side(self.crop, min(height, width), random)
-        # Relative places: the same two numbers find the same point of the scene on both sides of a pair of two sizes.
+    def _window(self, picture: Picture, random: np.random.Generator, scale: float = 1.0) -> Window:
+        """A random square of a picture whose pixels are ``scale`` to one of the sources'."""
+        size = _size(picture)
+        side = scaled(self._augment.side(self.crop, int(min(size) / scale), random), scale, size)
         down, right = random.random(2)
-        top, left = round(down * (height - side)), round(right * (width - side))
-        return replace(picture, pixels=picture.pixels[top : top + side, left : left + side])
+        return Window.at(size, side, down, right)
+
+    def _target_scale(self, record: Record) -> float:
+        if record.key not in self._target_scales:
+            try:
+                self._target_scales[record.key] = target_scale(record)
+            except NirganError:  # of its partner, which is named when its turn comes
+                self._target_scales[record.key] = 1.0
+        return self._target_scales[record.key]
 
     def _geometry(self, array: Array, random: np.random.Generator) -> Array:
         picture = resize(np.ascontiguousarray(array.transpose(1, 2, 0)), self.crop)
@@ -176,14 +188,20 @@ class TrainingSet:
     def _read(self, record: Record, side: Side) -> Picture:
         """Read and, the first time, check the whole picture: what evaluation refuses, no crop shall let pass."""
         picture = read_side(self.data, record, side)
-        height, width = picture.pixels.shape[:2]
-        if min(height, width) < self.crop:
-            raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {self.crop}")
+        height, width = _size(picture)
+        needed = round(self.crop * self._target_scale(record)) if side == "target" else self.crop
+        if min(height, width) < needed:
+            raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {needed}")
         key = (record.key, side)
         prepare = prepare_source if side == "source" else prepare_target
         prepared = prepare(self.data, record, picture, checked=key in self._scales)
         self._scales[key] = scale_of(self.data, side, picture)
         return prepared
+
+
+def _size(picture: Picture) -> Size:
+    height, width = picture.pixels.shape[:2]
+    return height, width
 
 
 def _channels_first(picture: Array) -> Array:
