@@ -56,6 +56,17 @@ def can_mean(full_scale: float, picture: Picture) -> bool:
     return (1 if dtype.itemsize == 1 else 255) < full_scale <= _type_maximum(picture)
 
 
+def chosen_band(picture: Picture, given: int | None, weights: int | None) -> int | None:
+    """Band to take, from 1: as given, else the one that weights were trained on, where a picture has so many.
+
+    None takes all. What weights say of other files holds for no picture of one channel.
+    """
+    channels = picture.pixels.shape[2]
+    if given is not None or weights is None:
+        return given
+    return weights if channels > 1 and weights <= channels else None
+
+
 def to_source(
     picture: Picture,
     task: Task,

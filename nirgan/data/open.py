@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nirgan.data.bands import Band, band_in, bands_of, in_words
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
 from nirgan.data.places import BUILT_IN, locate
@@ -24,6 +25,7 @@ def open_data(
     pairing: str | None = None,
     seed: int = 0,
     band: int | None = None,
+    weights_band: int | None = None,
     full_scale: float | None = None,
     weights_full_scale: float | None = None,
     val_share: float = 0.1,
@@ -41,6 +43,7 @@ def open_data(
         pairing: Overrides what the layouts imply.
         seed: For a split that has to be made, and for the built-in scenes.
         band: Band of multi-band sources, from 1.
+        weights_band: Band that was the source where weights were trained.
         full_scale: Stored source value that means 1.0.
         weights_full_scale: Stored source value that meant 1.0 where weights were trained.
         val_share: Share of scenes for validation in a made split.
@@ -69,22 +72,25 @@ def open_data(
         records, more = apply_split(records, read_split(split_file), split_file)
         problems += more
     _check(records, layouts, task)
+    wavelength, several = _wavelength(parts, task)
     data = Data(
         task=task,
         pairing=max((record.pairing for record in records), key=list(Pairing).index),
         source_channels=1,
         all_records=sorted(records, key=lambda record: record.key),
         layouts=layouts,
-        problems=problems,
+        problems=problems + several,
         warn_if_split_made="; ".join(part.made for part in parts if part.made),
         band=band,
+        weights_band=weights_band,
+        wavelength=wavelength,
         full_scale=full_scale,
         weights_full_scale=weights_full_scale,
         max_pixels=max_pixels,
         seed=seed,
     )
     if count_channels:
-        data.source_channels = _channels(data)
+        _look(data, ask_file=not any(band for part in parts for band in part.bands))
     return data
 
 
@@ -97,6 +103,7 @@ class _Part:
         records: Fit for the task.
         problems: As in ``Data``.
         words: Folder and layout, for people.
+        bands: Bands of the sources as folders and cards state them; None among them where neither does.
         made: How its split was made, in words; empty if none was.
     """
 
@@ -104,13 +111,17 @@ class _Part:
     records: list[Record]
     problems: list[Problem]
     words: str
+    bands: set[Band | None]
     made: str = ""
 
 
 def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) -> _Part:
     found, folder = read_spec(spec, taken)
     records = _arrange(found.records, task, pairing, spec)
-    return _Part(folder, records, found.problems, f"{folder or BUILT_IN}: {found.words}")
+    sources = [record.source for record in records if record.has_source_file and task == "nir2rgb"]
+    bands = bands_of(sources, found.wavelength)
+    words = "".join(f"; {in_words(band)}" for band in sorted(filter(None, bands)))
+    return _Part(folder, records, found.problems, f"{folder or BUILT_IN}: {found.words}{words}", bands)
 
 
 def _split_part(part: _Part, val_share: float, test_share: float, seed: int, *, make: bool) -> None:
@@ -138,7 +149,7 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     place = locate(spec)
     folder = place.folder
     if folder is None:
-        return _rendered(), None
+        return replace(_rendered(), wavelength=place.wavelength), None
     try:
         empty = not any(folder.iterdir())
     except OSError as error:
@@ -154,6 +165,7 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     if place.pairing and any(record.pairing != place.pairing for record in found.records):
         found.words += f"; {place.pairing}, as the card '{spec}' says"
         found.records = [replace(record, pairing=place.pairing) for record in found.records]
+    found.wavelength = place.wavelength
     renamed = {name: _free(name, taken or set()) for name in {record.set for record in found.records}}
     found.records = [replace(record, set=renamed[record.set]) for record in found.records]
     return found, folder
@@ -223,12 +235,27 @@ def _check(records: list[Record], layouts: list[str], task: Task) -> None:
     if not any(record.has_target for record in records):
         raise NirganError(f"no colour pictures in {'; '.join(layouts)}")
     if task == "nir2rgb" and not any(record.has_source_file for record in records):
-        raise NirganError(f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit --task gray2rgb")
+        tiff = any(record.path.suffix.lower().startswith(".tif") for record in records)
+        alpha = "; a fourth channel is taken as near-infrared unless it is marked as alpha" if tiff else ""
+        raise NirganError(f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit --task gray2rgb{alpha}")
 
 
-def _channels(data: Data) -> int:
+def _wavelength(parts: list[_Part], task: Task) -> tuple[Band | None, list[Problem]]:
+    """The one band that is stated of all sources, None if there is none; and words where several are."""
+    if task == "gray2rgb":
+        return "grey", []
+    stated = {band: part.words for part in parts for band in part.bands}
+    bands = sorted(filter(None, stated))
+    if len(bands) > 1:
+        kind = f"several bands ({', '.join(map(in_words, bands))}), so that weights will name none"
+        return None, [Problem.of(kind, list(dict.fromkeys(stated[band] for band in bands)))]
+    return (bands[0] if bands and len(stated) == 1 else None), []
+
+
+def _look(data: Data, *, ask_file: bool) -> None:
+    """Learn the channels of all sources from the first one, and, if nobody else says it, the band."""
     if data.task == "gray2rgb":
-        return 1
+        return
     from nirgan.data.pictures import read_side, source_of
 
     first_error = None
@@ -238,5 +265,8 @@ def _channels(data: Data) -> int:
         except NirganError as error:  # a broken file among good ones is no reason to stop; want of a band would be
             first_error = first_error or error
             continue
-        return int(source_of(data, record, picture).shape[0])
+        data.source_channels = int(source_of(data, record, picture).shape[0])
+        if ask_file:
+            data.wavelength = band_in(picture.metadata, data.source_band)
+        return
     raise NirganError(f"no source can be read, the first because: {first_error}")

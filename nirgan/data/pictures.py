@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from nirgan.color.lab import lightness
-from nirgan.data.convert import can_mean, from_unit, full_scale_of, to_source, to_target
+from nirgan.data.convert import can_mean, chosen_band, from_unit, full_scale_of, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
+from nirgan.data.regions import cut
 from nirgan.data.sample import Pairing, Sample
 from nirgan.errors import NirganError
 
@@ -26,22 +27,17 @@ RENDERED_HEIGHT, RENDERED_WIDTH = 288, 352
 
 
 def read_side(data: Data, record: Record, side: Side) -> Picture:
-    """Decode one side of a record in its stored integers: a file, half of a file, or a rendered scene.
+    """Decode one side of a record in its stored integers: a file, a part of a file, or a rendered scene.
 
     Raises:
-        NirganError: if the file cannot be read.
+        NirganError: if the file cannot be read or has no such part.
     """
     if record.rendered is not None:
         return _rendered(data.seed, record.rendered, side)
     path = record.source if side == "source" else record.target
     assert path is not None, record.key
     picture = read_picture(path, max_pixels=data.max_pixels)
-    if record.region == "whole":
-        return picture
-    width = picture.pixels.shape[1] // 2
-    left = (record.region == "left-right") == (side == "source")
-    half = picture.pixels[:, :width] if left else picture.pixels[:, width : 2 * width]
-    return replace(picture, pixels=half.copy())  # a view would keep the whole file in the cache
+    return cut(picture, record.region, side, band=data.band or data.weights_band, path=path)
 
 
 def read_sample(data: Data, record: Record) -> Sample:
@@ -72,7 +68,8 @@ def read_sample(data: Data, record: Record) -> Sample:
 def source_of(data: Data, record: Record, picture: Picture) -> Array:
     """A whole source picture as (C, H, W) float32 in [0, 1]."""
     given, weights = _scales(data, "source", picture)
-    return to_source(picture, data.task, band=data.band, full_scale=given, weights=weights, path=record.path)
+    band = _band_of(data, record, picture)
+    return to_source(picture, data.task, band=band, full_scale=given, weights=weights, path=record.path)
 
 
 def target_of(data: Data, record: Record, picture: Picture) -> Array:
@@ -100,13 +97,14 @@ def prepare_source(data: Data, record: Record, picture: Picture, *, checked: boo
     Raises:
         NirganError: as ``source_of`` and ``check_channels``.
     """
-    collapses = data.band is None and picture.pixels.shape[2] == 3
+    band = _band_of(data, record, picture)
+    collapses = band is None and picture.pixels.shape[2] == 3
     if collapses or not checked:
         source = source_of(data, record, picture)
         check_channels(data, record, source)
         if collapses:
             return replace(picture, pixels=np.ascontiguousarray(source.transpose(1, 2, 0)), full_scale=1.0)
-    pixels = picture.pixels if data.band is None else picture.pixels[..., data.band - 1 : data.band]
+    pixels = picture.pixels if band is None else picture.pixels[..., band - 1 : band]
     return _settled(replace(picture, pixels=pixels), scale_of(data, "source", picture))
 
 
@@ -138,6 +136,11 @@ def check_channels(data: Data, record: Record, source: Array) -> None:
             f"{record.path}: {source.shape[0]} source channels where the first picture has {data.source_channels}; "
             "choose one with --band, or leave the file out"
         )
+
+
+def _band_of(data: Data, record: Record, picture: Picture) -> int | None:
+    """Band to take of a source picture; none of what `cut` made of a file of bands."""
+    return None if record.region == "bands" else chosen_band(picture, data.band, data.weights_band)
 
 
 def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:

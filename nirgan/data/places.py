@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nirgan.data.bands import Band
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError
 from nirgan.registry import LAYOUTS
 
 BUILT_IN = "synthetic"
+_RENDERED_IN = "850nm"  # see `nirgan.data.scenes.materials`
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Place:
         folder: Where the pictures are; None for the built-in scenes.
         layout: Name of the layout to read it by; empty if it has to be recognised.
         pairing: As a card states it; None where no card does.
+        wavelength: Band of the sources, the same.
     """
 
     folder: Path | None
     layout: str = ""
     pairing: Pairing | None = None
+    wavelength: Band | None = None
 
 
 def locate(spec: str) -> Place:
@@ -35,7 +39,7 @@ def locate(spec: str) -> Place:
         NirganError: if there is no such folder or card.
     """
     if spec == BUILT_IN:
-        return Place(None)
+        return Place(None, wavelength=_RENDERED_IN)
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
         folder = expanded(rest)
@@ -50,7 +54,7 @@ def locate(spec: str) -> Place:
     from nirgan.data.cards import locate_card
 
     card, folder = locate_card(spec)
-    return Place(folder, card.layout, Pairing(card.pairing))
+    return Place(folder, card.layout, Pairing(card.pairing), card.band)
 
 
 def anchored(spec: str) -> str:

@@ -52,7 +52,7 @@ def open_own(
         task=cast(Task, task),
         pairing=pairing or config.pairing,
         seed=config.seed,
-        band=band,
+        band=config.band if band is None else band,
         full_scale=config.full_scale if full_scale is None else full_scale,
         make_split=False,
         max_pixels=max_pixels or config.dataset.max_pixels,

@@ -76,7 +76,8 @@ def _info(
         config.model,
         recipe,
         full_scale=declared_full_scale(data) if lead else None,
-        band=data.band,
+        band=data.source_band,
+        wavelength=data.wavelength,
         lookup=lookup or (lookup_table(data) if lead else None),
     )
 
