@@ -73,7 +73,7 @@ def test_split_reads_no_picture(folder: Path) -> None:
 def test_preview_draws_source_beside_target(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     call("preview", "--data", folder, "--crop", "16", "--count", "3", "--out", out, "--set", "dataset.augment.flip=1.0")
-    assert cv2.imread(str(out)).shape == (3 * 16 + 2 * 4, 2 * 16 + 4, 3)
+    assert cv2.imread(str(out)).shape == (20 + 3 * 16 + 2 * 4, 2 * 16 + 4, 3)  # words above
 
 
 def test_preview_names_broken_files_and_exits_with_1(folder: Path, tmp_path: Path) -> None:

@@ -24,7 +24,11 @@ def command(
     set_: Annotated[list[str], typer.Option("--set", help="As in train: --set dataset.augment.scale=0.2")] = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """Draw what the first training batch would look like: augmented crops, source beside target."""
+    """Draw what the first training batch would look like: source beside target.
+
+    Settings that change the source (dataset.augment.shot_noise=0.002, .vignetting=0.5, .brightness=0.3, .gamma=0.3, …)
+    are shown beside the same crop without them.
+    """
     from nirgan.config import check, parse_overrides
     from nirgan.data.files import write_picture
     from nirgan.data.preview import contact_sheet

@@ -32,8 +32,13 @@ class MultiBand(Layout):
 
     def recognise(self, folder: Path) -> bool:
         """The first files that can be read have four bands each, by their headers."""
-        channels = [_channels(path) for path in islice(pictures(folder), _LOOKED_AT)]
-        return set(channels) - {None} == {BANDS}
+        seen = False
+        for path in islice(pictures(folder), _LOOKED_AT):
+            channels = _channels(path)
+            if channels not in (BANDS, None):
+                return False
+            seen = seen or channels == BANDS
+        return seen
 
     def read(self, folder: Path, set_name: str) -> Found:
         """One record per file; a file with other bands says so when it is read."""
