@@ -189,9 +189,10 @@ class Data:
 
 
 def _content(file: Path) -> str:
+    from nirgan.data.shards.contents import read_bytes
+
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.sha256(read_bytes(file)).hexdigest()
     except OSError:
         return "unreadable"
 
