@@ -10,9 +10,10 @@ from pathlib import Path
 from nirgan.data.bands import Band, band_in, bands_of, in_words
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
+from nirgan.data.leaks import refuse_leaks
 from nirgan.data.places import BUILT_IN, locate
 from nirgan.data.sample import Pairing, Task
-from nirgan.data.split import apply_split, complete_split, read_split
+from nirgan.data.split import apply_scenes, apply_split, complete_split, read_split
 from nirgan.errors import NirganError
 
 _RENDERED_SCENES = 240
@@ -32,6 +33,7 @@ def open_data(
     test_share: float = 0.1,
     split_file: Path | None = None,
     make_split: bool = True,
+    unsplit: bool = False,
     max_pixels: int = 400_000_000,
     count_channels: bool = True,
 ) -> Data:
@@ -51,18 +53,23 @@ def open_data(
         split_file: A split to use instead of the data's own, such as a run's.
         make_split: Split what nothing splits, and take validation pictures from training where there are none;
             otherwise splits stay as the data gives them, empty where it gives none.
+        unsplit: Leave the data's own split aside, but for categories and scenes of a ``split.csv``, and make none: for
+            what makes or checks a split.
         max_pixels: Larger pictures are refused.
         count_channels: Decode the first source; otherwise nothing is decoded and ``source_channels`` stays 1.
 
     Raises:
         NirganError: for folders that are missing, empty or in no known layout, partners that are missing, a split file
-            that does not fit, or a first source that does not convert, as for want of a band.
+            that does not fit, a split that leaks (``leaks``), or a first source that does not convert, as for want of a
+            band.
     """
     wanted = Pairing(pairing) if pairing else None
     parts: list[_Part] = []
     for spec in specs or [BUILT_IN]:
         part = _read_part(spec, task, wanted, taken={record.set for part in parts for record in part.records})
-        if split_file is None:
+        if unsplit:
+            _unsplit_part(part)
+        elif split_file is None:
             _split_part(part, val_share, test_share, seed, make=make_split)
         parts.append(part)
     records = [record for part in parts for record in part.records]
@@ -72,6 +79,7 @@ def open_data(
         records, more = apply_split(records, read_split(split_file), split_file)
         problems += more
     _check(records, layouts, task)
+    refuse_leaks(records, split_file or ", ".join(part.split_from for part in parts))
     wavelength, several = _wavelength(parts, task)
     data = Data(
         task=task,
@@ -114,6 +122,17 @@ class _Part:
     bands: set[Band | None]
     made: str = ""
 
+    @property
+    def split_csv(self) -> Path | None:
+        """The ``split.csv`` beside the pictures, if there is one."""
+        path = self.folder / "split.csv" if self.folder else None
+        return path if path and path.is_file() else None
+
+    @property
+    def split_from(self) -> str:
+        """Where its split comes from: that file, or the folder."""
+        return str(self.split_csv or self.folder or BUILT_IN)
+
 
 def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) -> _Part:
     found, folder = read_spec(spec, taken)
@@ -126,14 +145,23 @@ def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) 
 
 def _split_part(part: _Part, val_share: float, test_share: float, seed: int, *, make: bool) -> None:
     """Split a part by the ``split.csv`` beside it; else as its folders do, completed if ``make``."""
-    csv = part.folder / "split.csv" if part.folder else None
-    if csv and csv.is_file():
+    if csv := part.split_csv:
         part.records, more = apply_split(part.records, read_split(csv), csv)
         part.problems = part.problems + more
     elif make:
         part.records, words = complete_split(part.records, val_share, test_share, seed)
         advice = "; a split.csv in it would be used" if part.folder else ""
         part.made = f"{part.folder or BUILT_IN}: {words}{advice}" if words else ""
+
+
+def _unsplit_part(part: _Part) -> None:
+    """Leave a part without a split; a ``split.csv`` gives categories and scenes alone."""
+    if csv := part.split_csv:
+        part.records = apply_scenes(part.records, read_split(csv), csv)
+        part.made = f"{csv}: its categories and scenes are kept, its split is left aside"
+    elif any(record.split for record in part.records):
+        part.made = f"{part.folder}: the split of its folders is left aside"
+    part.records = [replace(record, split="") for record in part.records]
 
 
 def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | None]:

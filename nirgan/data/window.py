@@ -8,7 +8,6 @@ The rule for unregistered pairs, whose two cameras may have different numbers of
    resized to the crop, so that both show the same share of what their cameras see.
 3. The target's square has its centre at the same relative place as the source's, moved inside where it would cross the
    border.
-
 4. Where a step takes source and target from two pairs (view ``unpaired``), each square has a place of its own; 1 and 2
    hold with the scale of the target's own pair, so that both sides show things at one size.
 
