@@ -1,0 +1,156 @@
+"""A set from its card: fetched, checked, unpacked, and there under its name whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nirgan.data.cards import Card, CardFile
+from nirgan.data.download.access import parts_folder, require_access
+from nirgan.data.download.archives import is_archive
+from nirgan.data.download.checksum import Checked, check
+from nirgan.data.download.fetch import Show, fetch
+from nirgan.data.download.unpack import unpack
+from nirgan.errors import NirganError
+from nirgan.files import sync_folder
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+ORIGIN = ".nirgan-download.json"
+"""File in a set's folder that says where it comes from."""
+
+Progress = Callable[[str], AbstractContextManager[Show]]
+"""Shows how far a piece of work is, in bytes."""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A set that is here.
+
+    Attributes:
+        folder: Where.
+        files: What it was made of, checked.
+        was_there: Whether an earlier call had done it all.
+    """
+
+    folder: Path
+    files: tuple[Checked, ...]
+    was_there: bool = False
+
+
+def download_set(card: Card, folder: Path, progress: Progress) -> Downloaded:
+    """Fetch what is missing, check it, unpack it, and let the folder appear.
+
+    Args:
+        card: The set's card.
+        folder: The set's folder. What has come so far lies beside it in ``NAME.part/``; repeat the call to go on.
+        progress: Shows how far each step is.
+
+    Raises:
+        NirganError: if the set may not be fetched by a command (what to do instead), a file cannot be had or is not the
+            one of the card, an archive is not safe, the disk has no room, or the folder is there already with something
+            else in it.
+        OSError: if a file cannot be written.
+    """
+    done = _read_origin(card, folder)
+    if done is not None:
+        return Downloaded(folder, done, was_there=True)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise NirganError(
+            f"{folder} is there already, and not from a download of {card.name}; "
+            "use --out for another folder, or move it away"
+        )
+    require_access(card, folder)
+    parts = parts_folder(folder)
+    parts.mkdir(parents=True, exist_ok=True)
+    with _alone(parts):
+        files = tuple(_get(file, parts, progress, fetched=card.access == "open") for file in card.files)
+        _put_together(card, parts, folder, files, progress)
+        if card.access == "open":  # else somebody put them there
+            for file in card.files:
+                (parts / file.name).unlink()
+    _remove_if_empty(parts)
+    return Downloaded(folder, files)
+
+
+def _get(file: CardFile, parts: Path, progress: Progress, *, fetched: bool) -> Checked:
+    target = parts / file.name
+    if not target.is_file():
+        with progress(f"fetching {file.name}") as show:
+            fetch(file.url, target, size=file.size_bytes, show=show)
+    try:
+        with progress(f"checking {file.name}") as show:
+            return check(target, file, show)
+    except NirganError as error:
+        if not fetched:
+            raise NirganError(f"{error}; put the right file there") from None
+        target.unlink()
+        raise NirganError(
+            f"{error}: not what {file.url} should give; it was thrown away. Run it again in case it was damaged on its "
+            "way, else ask at the set's page"
+        ) from None
+
+
+def _put_together(card: Card, parts: Path, folder: Path, files: tuple[Checked, ...], progress: Progress) -> None:
+    """Build the set's folder out of sight, then rename it."""
+    fresh = parts / ".unpacked"
+    shutil.rmtree(fresh, ignore_errors=True)  # of a call that was killed
+    try:
+        for file in card.files:
+            into = fresh / file.into
+            into.mkdir(parents=True, exist_ok=True)
+            if is_archive(file.name):
+                with progress(f"unpacking {file.name}") as show:
+                    unpack(parts / file.name, into, inside=file.inside, show=show)
+            else:
+                shutil.copyfile(parts / file.name, into / file.name)
+        _write_origin(card, fresh, files)
+        if hasattr(os, "sync"):
+            os.sync()  # one for all: the name must not outlive the content in a power cut
+        if folder.is_dir():
+            folder.rmdir()  # empty
+        fresh.rename(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write_origin(card: Card, folder: Path, files: tuple[Checked, ...]) -> None:
+    origin = {"card": card.name, "licence": card.licence, "files": [asdict(file) for file in files]}
+    (folder / ORIGIN).write_text(json.dumps(origin, indent=1), encoding="utf-8")
+
+
+def _read_origin(card: Card, folder: Path) -> tuple[Checked, ...] | None:
+    """What an earlier download of this card made the folder of; None if the folder is not from one."""
+    try:
+        origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        return tuple(Checked(**file) for file in origin["files"]) if origin["card"] == card.name else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+@contextmanager
+def _alone(parts: Path) -> Iterator[None]:
+    """Keep other processes out of ``NAME.part/``; ends with this process, however it ends."""
+    lock = parts / ".lock"
+    with lock.open("ab") as held:
+        if fcntl is not None:
+            try:
+                fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise NirganError(f"{parts}: another process is downloading this set; wait for it") from None
+        yield
+    lock.unlink(missing_ok=True)
+
+
+def _remove_if_empty(parts: Path) -> None:
+    if not any(parts.iterdir()):
+        parts.rmdir()
