@@ -1,0 +1,153 @@
+"""All pairs of a data set: in parallel, each written whole, done once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from nirgan.data.bands import SIDECAR
+from nirgan.data.index import Data, Record, first_of
+from nirgan.data.parallel import in_processes
+from nirgan.errors import NirganError
+from nirgan.files import csv_bytes, remove_parts, write_whole
+from nirgan.registration.align_pair import MATRIX_MEANS, AlignPair, Job, Options, Outcome
+
+_OURS = "alignment.json"
+"""File that marks a folder as this command's own."""
+_NUMBERS = ("confidence", "residual_px", "correlation_before", "correlation_after", "dense_px")
+
+
+@dataclass
+class AlignedPairs:
+    """What became of the pairs.
+
+    Attributes:
+        out: Folder of the results.
+        outcomes: One a pair, in the order of their keys.
+    """
+
+    out: Path
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def of(self, status: str) -> list[Outcome]:
+        """The outcomes of one status."""
+        return [outcome for outcome in self.outcomes if outcome.status == status]
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts, medians, and what was not aligned with its reason; a line for each pair is in ``transforms.csv``."""
+        aligned = self.of("aligned")
+        return {
+            "out": str(self.out),
+            "count": len(self.outcomes),
+            "aligned": len(aligned),
+            "kept": sum(outcome.kept for outcome in aligned),
+            "refused": [{"key": o.key, "confidence": o.confidence, "reason": o.reason} for o in self.of("refused")],
+            "failed": [{"key": o.key, "error": o.reason} for o in self.of("failed")],
+            "median": {name: _median(aligned, name) for name in _NUMBERS},
+            "transforms": str(self.out / "transforms.csv"),
+        }
+
+
+def align_pairs(
+    data: Data,
+    out: Path,
+    options: Options,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> AlignedPairs:
+    """Move every source onto its target and write what both show, as ``nir/`` and ``rgb/`` with the same names.
+
+    Several sets become a folder each. Beside the pictures are ``alignment/NAME.json`` for each pair, ``transforms.csv``
+    for all, and the data's ``split.csv`` and band, if it has them. What was done for the same files and options is kept.
+
+    Args:
+        data: Pairs; any pairing.
+        out: Made if it is missing.
+        options: How to align.
+        workers: Processes; 0 works in this one.
+        on_progress: Called with the number of pairs done and of all.
+
+    Raises:
+        NirganError: if ``out`` holds other things, or two pairs would have one name. What is wrong with single pairs is
+            in the result.
+    """
+    jobs = _jobs(data, out)
+    _prepare(out, data, options)
+    _carry(data, jobs, out)
+    work = AlignPair(replace(data, all_records=[], problems=[], layouts=[]), options)
+    result = AlignedPairs(out)
+    on_progress(0, len(jobs))
+    with closing(_outcomes(work, jobs, workers)) as outcomes:
+        for outcome in outcomes:
+            result.outcomes.append(outcome)
+            on_progress(len(result.outcomes), len(jobs))
+    write_whole(out / "transforms.csv", csv_bytes(_table(result.outcomes)))
+    return result
+
+
+def _outcomes(work: AlignPair, jobs: list[Job], workers: int) -> Generator[Outcome, None, None]:
+    yield from in_processes(work, jobs, min(workers, len(jobs)))
+
+
+def _jobs(data: Data, out: Path) -> list[Job]:
+    records = data.pairs()
+    several = len({record.set for record in records}) > 1
+    jobs = [Job(record, out / record.set if several else out, result_name(record)) for record in records]
+    doubles = [str(note) for note, count in Counter(job.note for job in jobs).items() if count > 1]
+    if doubles:
+        raise NirganError(f"{len(doubles)} pairs would get names of others, first: {first_of(doubles)}; rename them")
+    return jobs
+
+
+def result_name(record: Record) -> str:
+    """A name whose first folder is the category, as the layout of the results reads it; else without folders."""
+    if record.category and record.name.startswith(f"{record.category}/"):
+        return record.name
+    flat = record.name.replace("/", "_")
+    category = re.sub(r"[\\/]|^\.+", "_", record.category)
+    return f"{category}/{flat}" if category else flat
+
+
+def _prepare(out: Path, data: Data, options: Options) -> None:
+    """Take a new or empty folder, or one that is ours, and say whose it is before anything else is in it."""
+    ours = out / _OURS
+    if out.exists() and not ours.is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise NirganError(f"{out}: holds other things; name a new folder, or one that this command has made")
+    if out.is_dir():
+        remove_parts(out)
+    about = {"input": data.layouts, "model": options.model, "dense": options.dense, "matrix_means": MATRIX_MEANS}
+    write_whole(ours, json.dumps({**about, "least_confidence": options.least_confidence}, indent=1).encode())
+
+
+def _carry(data: Data, jobs: list[Job], out: Path) -> None:
+    """Write what the data says besides its pictures: its split, under the new names, and its band."""
+    if jobs and all(job.record.split for job in jobs):
+        renamed = [replace(job.record, name=job.name) for job in jobs]
+        replace(data, all_records=renamed).write_split(out / "split.csv")
+    if data.wavelength:
+        write_whole(out / SIDECAR, f"wavelength: {data.wavelength}\n".encode())
+
+
+def _table(outcomes: list[Outcome]) -> list[list[Any]]:
+    cells = [f"m{row}{column}" for row in range(3) for column in range(3)]
+    sides = ["left", "top", "width", "height"]
+    rows: list[list[Any]] = [["key", "name", "status", "form", *_NUMBERS, *cells, *sides, "reason"]]
+    for o in outcomes:
+        matrix = [value for row in o.matrix for value in row] if o.matrix else [""] * 9
+        numbers = [getattr(o, name) for name in _NUMBERS]
+        written = ["" if number is None else number for number in numbers]
+        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *(o.rectangle or [""] * 4), o.reason])
+    return rows
+
+
+def _median(outcomes: list[Outcome], name: str) -> float | None:
+    values = [value for outcome in outcomes if (value := getattr(outcome, name)) is not None]
+    return median(values) if values else None

@@ -1,0 +1,70 @@
+"""By how much each part of an aligned picture is still off, measured part by part, independently of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+
+from nirgan.registration.correlate import correlate, find_peak, padded
+from nirgan.registration.edges import Array
+
+REACH_PX = 8
+"""Shifts that are searched for a tile. By chance one in twelve or so falls within ``AGREE_PX``."""
+AGREE_PX = 2.0
+"""A tile that is found within this distance of where it should be agrees."""
+_SIDE_PX = 64
+_LEAST_TILES, _MOST_TILES = 3, 8
+_LEAST_COVERED = 0.75
+_LEAST_STRUCTURE = 0.15
+"""Mean square of edges; 1 is structure everywhere, a clear sky has hardly any."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles that have structure in both pictures.
+
+    Attributes:
+        centres: (n,2) in pixels of the target.
+        shifts: (n,2): the source at centre + shift shows what the target shows at the centre.
+    """
+
+    centres: Array
+    shifts: Array
+
+    @property
+    def agree(self) -> Array:
+        """Which tiles lie where the alignment says: (n,) bool."""
+        return np.linalg.norm(self.shifts, axis=1) <= AGREE_PX
+
+
+def measure_tiles(moving: Array, fixed: Array, common: Array) -> Tiles:
+    """Find each tile of the target in the moved source, within 8 pixels.
+
+    Args:
+        moving: Edges (h,w) of the source, already moved onto the target's grid.
+        fixed: Edges (h,w) of the target.
+        common: (h,w) bool, where the source shows something.
+    """
+    centres, shifts = [], []
+    covered = np.where(common, moving, np.float32(0))
+    around = padded(covered, REACH_PX)
+    for rows, columns in product(_spans(fixed.shape[0]), _spans(fixed.shape[1])):
+        if common[rows, columns].mean() < _LEAST_COVERED:
+            continue
+        tile = fixed[rows, columns]
+        if min(np.square(tile).mean(), np.square(covered[rows, columns]).mean()) < _LEAST_STRUCTURE:
+            continue
+        wide = around[rows.start : rows.stop + 2 * REACH_PX, columns.start : columns.stop + 2 * REACH_PX]
+        peak = find_peak(correlate(wide, tile))
+        centres.append(((columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2))
+        shifts.append((peak.x, peak.y))
+    return Tiles(np.array(centres, np.float64).reshape(-1, 2), np.array(shifts, np.float64).reshape(-1, 2))
+
+
+def _spans(length: int) -> list[slice]:
+    """Rows or columns of 3 to 8 tiles, each of about 64 pixels or more."""
+    count = int(np.clip(length // _SIDE_PX, _LEAST_TILES, _MOST_TILES))
+    borders = [round(length * number / count) for number in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(borders)]
