@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from nirgan.config.schema import Augmentation
 from nirgan.data.augment import Augment, resize
 from nirgan.data.cache import PictureCache
+from nirgan.data.disk_cache import DiskCache, Prepared
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.pictures import (
@@ -41,8 +43,8 @@ class TrainingSet:
     All randomness of a sample comes from (run seed, epoch, source, target): no worker, process or earlier sample has a
     say. A registered pair is cut and flipped alike; an unregistered one is flipped alike, and each side cut at its own
     scale around the same relative point (``window``); unpaired pictures are cut and flipped apart. An unreadable file
-    is replaced by the next record that can be read, and named in ``failed``. Pickles without its cache, so that workers
-    may be spawned.
+    is replaced by the next record that can be read, and named in ``failed``. Pictures come from memory, else from the
+    disk cache, else from their files. Pickles without what is in memory, so that workers may be spawned.
 
     Attributes:
         sources: Records that a key's ``source`` counts.
@@ -51,7 +53,15 @@ class TrainingSet:
     """
 
     def __init__(
-        self, data: Data, *, crop: int, augment: Augmentation, seed: int, cache_mb: float, split: str = "train"
+        self,
+        data: Data,
+        *,
+        crop: int,
+        augment: Augmentation,
+        seed: int,
+        cache_mb: float,
+        disk: DiskCache | None = None,
+        split: str = "train",
     ) -> None:
         self.data = data
         self.crop = crop
@@ -67,6 +77,7 @@ class TrainingSet:
         self.failed: list[str] = []
         self._augment = Augment(augment)
         self._cache = PictureCache(cache_mb)
+        self._disk = disk
         self._broken: dict[tuple[str, Side], str] = {}
         self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
         self._target_scales: dict[str, float] = {}
@@ -186,17 +197,24 @@ class TrainingSet:
             raise
 
     def _read(self, record: Record, side: Side) -> Picture:
-        """Read and, the first time, check the whole picture: what evaluation refuses, no crop shall let pass."""
-        picture = read_side(self.data, record, side)
+        picture, self._scales[record.key, side] = self._prepared(record, side)
         height, width = _size(picture)
         needed = round(self.crop * self._target_scale(record)) if side == "target" else self.crop
         if min(height, width) < needed:
             raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {needed}")
-        key = (record.key, side)
+        return picture
+
+    def _prepared(self, record: Record, side: Side) -> Prepared:
+        if self._disk is None:
+            return self._prepare(record, side)
+        return self._disk.prepared(self.data, record, side, partial(self._prepare, record, side))
+
+    def _prepare(self, record: Record, side: Side) -> Prepared:
+        """Read and, the first time, check the whole picture: what evaluation refuses, no crop shall let pass."""
+        picture = read_side(self.data, record, side)
         prepare = prepare_source if side == "source" else prepare_target
-        prepared = prepare(self.data, record, picture, checked=key in self._scales)
-        self._scales[key] = scale_of(self.data, side, picture)
-        return prepared
+        ready = prepare(self.data, record, picture, checked=(record.key, side) in self._scales)
+        return Prepared(ready, scale_of(self.data, side, picture))
 
 
 def _size(picture: Picture) -> Size:

@@ -7,8 +7,10 @@ from typing import Any
 
 from nirgan.config.schema import RunConfig
 from nirgan.data.dataset import TrainingSet
+from nirgan.data.disk_cache import DiskCache
 from nirgan.data.index import Data
 from nirgan.data.loader import StepPlan, make_loader
+from nirgan.data.places import expanded
 from nirgan.data.sample import collate
 from nirgan.training.runtime import Runtime
 
@@ -25,7 +27,12 @@ class TrainingBatches:
     def __init__(self, data: Data, config: RunConfig, runtime: Runtime) -> None:
         settings = config.dataset
         self._set = TrainingSet(
-            data, crop=config.crop, augment=settings.augment, seed=config.seed, cache_mb=settings.cache_mb
+            data,
+            crop=config.crop,
+            augment=settings.augment,
+            seed=config.seed,
+            cache_mb=settings.cache_mb,
+            disk=DiskCache(expanded(settings.disk_cache), settings.disk_cache_mb) if settings.disk_cache else None,
         )
         self._config, self._runtime = config, runtime
 
