@@ -12,6 +12,8 @@ from nirgan.errors import NirganError
 REMEDY = "give each scene to one part, or write another split: nirgan data split DIR --out split.csv"
 _SHOWN = 2
 """Files of each part that a message names."""
+Thing = tuple[str, object]
+"""What two records may share: what it is in words, and what tells it from others."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,13 @@ def refuse_leaks(records: Iterable[Record], where: object, remedy: str = REMEDY)
         raise NirganError(f"{where}: {leaks[0]}{more}, which makes scores worthless: {remedy}")
 
 
-Thing = tuple[str, object]
-"""What it is in words, and what tells it from others."""
+def sharing_a_file(records: Iterable[Record]) -> list[list[str]]:
+    """Keys of records that share a file, whatever links lead to it, in groups of two or more."""
+    keys: dict[Thing, list[str]] = {}
+    for record in records:
+        for file, _ in _files(record):
+            keys.setdefault(file, []).append(record.key)
+    return [some for some in keys.values() if len(some) > 1]
 
 
 def _scenes(record: Record) -> Iterator[tuple[Thing, Path]]:

@@ -45,6 +45,19 @@ def target_scale(record: Record) -> float:
     return min(target[0] / source[0], target[1] / source[1]) if source and target else 1.0
 
 
+def may_be_compared(record: Record) -> bool:
+    """Whether pixels of a pair's two pictures could be compared: all but unregistered pairs of two sizes.
+
+    Pairs with broken headers may: whoever reads them reports them.
+    """
+    if record.pairing != Pairing.UNREGISTERED:
+        return True
+    try:
+        return size_of(record, "source") == size_of(record, "target")
+    except NirganError:
+        return True
+
+
 def check_sizes(records: Iterable[Record], crop: int) -> None:
     """Refuse registered pairs of two sizes, and training pictures smaller than the crop.
 
