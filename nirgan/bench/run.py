@@ -138,7 +138,7 @@ class _Bench:
         if "loader" in parts:
             self._say(f"{config.model}: the loader")
             stage = recipe.stages[0]
-            result["loader"] = measure_loader(config, self._data, self._runtime, stage, self._rounds)
+            result["loader"] = measure_loader(config, self._data, self._runtime, stage, self._rounds, self._folder)
         if "translate" in parts:
             result["translate"] = self._translate(picture_size, large=large)
         if "start" in parts:

@@ -13,8 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from nirgan.bench import loader, turns
 from nirgan.bench import run as bench_run
-from nirgan.bench import turns
 from nirgan.cli import bench
 from nirgan.errors import NirganError
 
@@ -34,6 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_run, "run_bench", quick)
     monkeypatch.setattr(bench_run, "matrix_rate", lambda runtime, dtype: 100.0)
     monkeypatch.setattr(turns, "LONG_ENOUGH", 0.01)
+    monkeypatch.setattr(loader, "WORKERS", (0,))
 
 
 def test_json_is_one_object_with_every_model(small: None) -> None:

@@ -76,30 +76,47 @@ def test_the_conventional_set_cuts_both_pictures_alike(scenes: Path, gray: bool)
     assert len(pairs) == 4
 
 
-@pytest.mark.parametrize(("cached", "reads"), [(True, 8), (False, 24)])
-def test_the_cache_reads_each_file_once(
-    config: RunConfig, cached: bool, reads: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("way", "reads"), [("memory", 8), ("disk cache", 8), ("files", 24)])
+def test_caches_read_each_file_once(
+    config: RunConfig, way: str, reads: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     data = opened(config)
     read: list[Path] = []
     original = pictures.read_picture
     monkeypatch.setattr(pictures, "read_picture", lambda path, **o: read.append(path) or original(path, **o))
-    stream = nirgan_stream(config, data, Runtime(device="cpu"), STAGE, cached=cached)
+    stream = nirgan_stream(config, data, Runtime(device="cpu"), STAGE, way=way, folder=tmp_path)
     for _ in range(6):  # three epochs of two batches of two pairs
         assert next(stream)["source"].shape == (2, 1, 32, 32)
     assert len(read) == reads
 
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_loading_is_measured_in_turns(config: RunConfig, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_is_measured_in_turns(
+    config: RunConfig, task: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("webdataset")
     monkeypatch.setattr("nirgan.bench.turns.LONG_ENOUGH", 0.01)
+    monkeypatch.setattr("nirgan.bench.loader.WORKERS", (0,))
     data = opened(config, task)
     assert next(conventional_stream(config, data, 3))["target"].shape == (3, 3, 32, 32)
-    result = measure_loader(config, data, Runtime(device="cpu"), STAGE, rounds=2)
+    result = measure_loader(config, data, Runtime(device="cpu"), STAGE, rounds=2, folder=tmp_path)
     assert result["pictures"] == 4
-    assert list(result["images_per_s"]) == ["cached", "uncached", "conventional"]
-    assert set(result["times_as_fast"]) == {"cached", "uncached"}
-    assert result["images_per_s"]["cached"]["median"] > result["images_per_s"]["uncached"]["median"]
+    assert result["failed"] == {}
+    (measured,) = result["measured"]
+    assert measured["workers"] == 0
+    assert list(measured["images_per_s"]) == ["memory", "disk cache", "shards", "files", "conventional"]
+    assert list(measured["times_as_fast"]) == ["memory", "disk cache", "shards", "files"]
+    assert measured["images_per_s"]["memory"]["median"] > measured["images_per_s"]["files"]["median"]
+
+
+@pytest.mark.slow
+def test_loading_is_measured_with_and_without_processes(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("nirgan.bench.turns.LONG_ENOUGH", 0.01)
+    result = measure_loader(config, opened(config), Runtime(device="cpu"), STAGE, rounds=1, folder=tmp_path)
+    assert [measured["workers"] for measured in result["measured"]] == [0, 1, 2]
+    assert all(rate["low"] > 0 for measured in result["measured"] for rate in measured["images_per_s"].values())
 
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
