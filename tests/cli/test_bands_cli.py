@@ -118,7 +118,7 @@ def test_near_infrared_may_come_first(nirgan: Nirgan, tmp_path: Path) -> None:
 
 def test_inspect_takes_four_band_files_for_pairs(nirgan: Nirgan, tmp_path: Path) -> None:
     four_bands(tmp_path / "fields", 3)
-    result = json.loads(nirgan("data", "inspect", "fields", "--json").out)
+    result = json.loads(nirgan("data", "inspect", "fields", "--headers", "--json").out)
     assert "files of four bands, colour and near-infrared" in result["layout"]
     assert (result["pairing"], result["count"]) == ("registered", 3)
 
