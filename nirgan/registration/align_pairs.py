@@ -66,7 +66,7 @@ def align_pairs(
     """Move every source onto its target and write what both show, as ``nir/`` and ``rgb/`` with the same names.
 
     Several sets become a folder each. Beside the pictures are ``alignment/NAME.json`` for each pair, ``transforms.csv``
-    for all, and the data's ``split.csv`` and band, if it has them. What was done for the same files and options is kept.
+    for all, and the data's ``split.csv`` and band, if it has them. What was done for the same files is kept.
 
     Args:
         data: Pairs; any pairing.

@@ -28,7 +28,7 @@ def flow_of(alignment: Alignment) -> Array | None:
     level = alignment.level
     matrix = level.reduced(alignment.matrix)
     moving, common = warp(level.source_edges, matrix, level.target.shape), level.common(matrix)
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = search.calc(_levels(level.target_edges), _levels(moving), None)
     flow = _limited(cv2.GaussianBlur(np.where(common[..., None], found, np.float32(0)), (0, 0), _SMOOTH_PX))
     before = correlation(moving, level.target_edges, common)

@@ -17,7 +17,7 @@ from nirgan.registration.level import Level, moved, scaling
 _COARSE_SIZE, _FINE_SIZE, _SMALL_SIZE = 160, 850, 300
 """Roots of numbers of pixels: of the search, of the last level, and from which on there is none below."""
 _DIFFERENT_RATIOS = 0.06
-_CERTAIN_PX = 0.7
+_CERTAIN_PX = 1.0
 """With more doubt about the corners than this, a form with fewer freedoms is tried."""
 _AS_GOOD = 0.98
 """Share of the edge correlation that a form with fewer freedoms has to keep."""

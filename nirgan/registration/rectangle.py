@@ -41,7 +41,7 @@ def common_rectangle(
         target: Its (height, width).
         margin: Pixels of the source's border that are not to be used.
     """
-    rows = np.arange(0, target[0], -(-target[0] // _MOST_ROWS))
+    rows = np.append(np.arange(0, target[0] - 1, -(-target[0] // _MOST_ROWS)), target[0] - 1)
     first, last = _columns(matrix, rows, source, target[1], margin)
     left, right = np.maximum(first[:, None], first), np.minimum(last[:, None], last)
     width = np.maximum(right - left + 1, 0)
