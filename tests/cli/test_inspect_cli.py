@@ -1,0 +1,157 @@
+"""``nirgan data inspect`` as people and scripts call it, and the page that it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from command_line import Nirgan
+
+from nirgan.data.inspection.look import Look, PairLook
+from nirgan.data.synth import write_scenes
+from nirgan.reporting.inspection_page import checkerboard, worst_pairs
+
+ODD = "<img src=x onerror=alert(1)>&\"'"
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """Four pairs of 48×64, 4 pixels off, one of them with a name that would be HTML."""
+    folder = tmp_path / "scenes"
+    write_scenes(folder, 4, size=(48, 64), shift_px=4.0)
+    for side in ("nir", "rgb"):
+        first = min((folder / side).iterdir())
+        first.rename(folder / side / f"{ODD}.png")
+    return folder
+
+
+class Page(HTMLParser):
+    """What an HTML file is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_one_json_object_and_nothing_else(nirgan: Nirgan, scenes: Path) -> None:
+    ended = nirgan("data", "inspect", "scenes", "--json")
+    assert ended.code == 0, ended.err
+    result = json.loads(ended.out)
+    assert {"layout", "pairing", "count", "problems", "sides", "alignment", "copies", "pairs"} <= set(result)
+    assert (result["count"], result["pairing"]) == (4, "registered")
+    assert result["pairs"][0]["key"] == f"scenes/{ODD}"
+    assert all({"kind", "count", "files"} == set(problem) for problem in result["problems"])
+
+
+def test_headers_alone_decode_nothing(nirgan: Nirgan, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("nirgan.data.inspection.look.read_side", read)
+    monkeypatch.setattr("nirgan.data.pictures.read_picture", read)
+    result = json.loads(nirgan("data", "inspect", "scenes", "--headers", "--json").out)
+    assert result == {
+        "layout": "nir/ + rgb/ with the same names",
+        "pairing": "registered",
+        "count": 4,
+        "problems": [],
+    }
+    assert "leave out one of the two" in nirgan("data", "inspect", "scenes", "--headers", "--out", "page").refused
+    assert not Path("page").exists()
+
+
+def test_people_read_lines(nirgan: Nirgan, scenes: Path) -> None:
+    grey = cv2.imread(str(scenes / "rgb" / f"{ODD}.png"), cv2.IMREAD_GRAYSCALE)
+    assert cv2.imwrite(str(scenes / "nir" / f"{ODD}.png"), grey)
+    ended = nirgan("data", "inspect", "scenes")
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert [line.split()[0] for line in lines[:6]] == ["layout", "pairing", "count", "source", "target", "shift"]
+    assert "source   4 pictures, 64×48; uint8" in lines[3]
+    place = lines.index("problem  grey as NIR: 1")
+    assert "gray2rgb" in lines[place + 1]
+    assert lines[place + 2].strip() == str(Path("scenes", "nir", f"{ODD}.png"))
+
+
+@pytest.mark.parametrize("option", [(), ("--headers",)])
+def test_unreadable_files_make_it_1_and_the_report_is_whole(
+    nirgan: Nirgan, scenes: Path, option: tuple[str, ...]
+) -> None:
+    broken = max((scenes / "nir").iterdir())
+    broken.write_bytes(b"no picture")
+    ended = nirgan("data", "inspect", "scenes", *option, "--json")
+    assert ended.code == 1
+    problem = json.loads(ended.out)["problems"][0]
+    assert problem == {"kind": "unreadable", "count": 1, "files": [str(Path("scenes", "nir", broken.name))]}
+    if not option:
+        ended.failed(broken.name)
+
+
+def test_the_page_needs_nothing_else(nirgan: Nirgan, scenes: Path) -> None:
+    ended = nirgan("data", "inspect", "scenes", "--out", "report", "--json")
+    assert ended.code == 0, ended.err
+    text = Path("report", "index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    pictures = page.all("img")
+    assert len(pictures) == 3 * len(page.all("figure")) == 12
+    assert all(str(picture["src"]).startswith("data:image/jpeg;base64,") for picture in pictures)
+    assert not page.all("script") + page.all("link") + page.all("iframe")
+    assert "http" not in re.sub(r"base64,[^\"]*|http-equiv", "", text)
+    assert "prefers-reduced-motion" in text
+    assert all("onerror" not in attributes for _, attributes in page.tags)
+    assert ODD in page.text
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert page.all("meta")[1]["content"] == policy
+
+
+def test_a_page_is_made_again_from_what_was_seen(nirgan: Nirgan, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = nirgan("data", "inspect", "scenes", "--out", "report", "--json").out
+    page = Path("report", "index.html").read_bytes()
+    Path("report", "index.html").unlink()
+
+    def read(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("nirgan.data.inspection.look.read_side", read)  # the page reads the worst pairs by itself
+    assert nirgan("data", "inspect", "scenes", "--out", "report", "--json").out == first
+    assert Path("report", "index.html").read_bytes() == page
+
+
+def test_a_folder_that_cannot_be_made_is_refused(nirgan: Nirgan, scenes: Path) -> None:
+    Path("taken").write_text("a file")
+    assert "taken" in nirgan("data", "inspect", "scenes", "--out", "taken").refused
+
+
+def look(shift: float, confidence: float | None) -> Look:
+    return Look(None, None, PairLook(0.5, 0.6, 0.1, shift, 0.0, confidence), {})
+
+
+def test_the_worst_pairs_come_first() -> None:
+    looks = [look(1, 0.9), look(-9, 0.8), look(99, 0.3), look(4, 1), look(0, None), look(50, 0.1)]
+    assert worst_pairs(looks) == [1, 3, 0, 5, 2]
+    assert worst_pairs([*looks, Look(None, None, None, {})], most=2) == [1, 3]
+
+
+def test_a_checkerboard_shows_both() -> None:
+    source, target = np.zeros((3, 24, 40)), np.ones((3, 24, 40))
+    board = checkerboard(source, target)
+    assert board[:, :5, :5].max() == 0
+    assert board[:, :5, 5:10].min() == 1
+    assert board[:, 5:10, :5].min() == 1
+    assert board.mean() == pytest.approx(0.5, abs=0.1)
