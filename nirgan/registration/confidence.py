@@ -12,7 +12,7 @@ from nirgan.registration.field import Field, Form
 from nirgan.registration.level import Level, corners_of, warp
 from nirgan.registration.tiles import AGREE_PX, Tiles, measure_tiles
 
-LEAST_PROMINENCE = 5.0
+LEAST_PROMINENCE = 4.0
 """Deviations by which the correlation of all edges stands out from that at other shifts."""
 LEAST_AGREEMENT = 0.45
 """Share of tiles that agree, of all tiles and ``_STRANGERS`` more."""
@@ -80,13 +80,13 @@ def judge(level: Level, matrix: Array, form: Form) -> tuple[Evidence, Tiles]:
     moving = warp(level.source_edges, matrix, level.target.shape)
     common = level.common(matrix)
     tiles = measure_tiles(moving, level.target_edges, common)
-    agreeing = tiles.shifts[tiles.agree]
+    agreeing = tiles.agreeing
     evidence = Evidence(
         prominence=_prominence(np.where(common, moving, np.float32(0)), level.target_edges),
         tiles=len(tiles.centres),
-        agreeing=len(agreeing),
-        doubt=_doubt(tiles, form, level.target.shape),
-        residual=float(np.sqrt(np.square(agreeing).sum(axis=1).mean())) if len(agreeing) else AGREE_PX,
+        agreeing=len(agreeing.shifts),
+        doubt=_doubt(agreeing, form, level.target.shape),
+        residual=_length(agreeing.shifts),
     )
     return evidence, tiles
 
@@ -96,8 +96,13 @@ def _half_at(value: float, least: float) -> float:
     return float(min(1.0, max(0.0, 0.5 * value / least)))
 
 
-def _doubt(tiles: Tiles, form: Form, shape: tuple[int, ...]) -> float:
-    field = Field.fitted(tiles.centres[tiles.agree], tiles.shifts[tiles.agree], form, shape)
+def _length(shifts: Array) -> float:
+    """Root mean square length; of nothing, as much as would not agree."""
+    return float(np.sqrt(np.square(shifts).sum(axis=1).mean())) if len(shifts) else AGREE_PX
+
+
+def _doubt(agreeing: Tiles, form: Form, shape: tuple[int, ...]) -> float:
+    field = Field.fitted(agreeing.centres, agreeing.shifts, form, shape)
     if field is None:
         return float("inf")
     corners = corners_of(shape)

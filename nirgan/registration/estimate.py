@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from nirgan.registration.coarse import search
 from nirgan.registration.confidence import Evidence, judge
 from nirgan.registration.ecc import Model, refine
 from nirgan.registration.edges import Array, grey_of
 from nirgan.registration.field import SIMPLER, Field, Form
 from nirgan.registration.level import Level, moved, scaling
+from nirgan.registration.tiles import Tiles
 
 _COARSE_SIZE, _FINE_SIZE, _SMALL_SIZE = 160, 850, 300
 """Roots of numbers of pixels: of the search, of the last level, and from which on there is none below."""
 _DIFFERENT_RATIOS = 0.06
+_CORRECTIONS = 3
 _CERTAIN_PX = 1.0
 """With more doubt about the corners than this, a form with fewer freedoms is tried."""
 _AS_GOOD = 0.98
@@ -116,46 +116,63 @@ def _first_level(source: Array, target: Array, model: Model, size: float) -> tup
 
 
 @dataclass(frozen=True)
-class _Settled:
+class _Weighed:
     """A matrix between reduced pixels, with what speaks for it."""
 
     matrix: Array
     form: Form
     evidence: Evidence
+    agreeing: Tiles
     correlation: float
 
+    @classmethod
+    def at(cls, level: Level, matrix: Array, form: Form) -> _Weighed:
+        evidence, tiles = judge(level, matrix, form)
+        return cls(matrix, form, evidence, tiles.agreeing, level.edge_correlation(matrix))
 
-def _settled(level: Level, matrix: Array, model: Model) -> _Settled:
-    """The matrix with as many freedoms as the picture determines.
+    def beats(self, other: _Weighed, share: float = 1.0) -> bool:
+        """Whether its corners are less in doubt, and edges agree as well, to a share."""
+        return self.correlation >= share * other.correlation and self.evidence.doubt < other.evidence.doubt
+
+
+def _settled(level: Level, matrix: Array, model: Model) -> _Weighed:
+    """The matrix, corrected by what its tiles say, with as many freedoms as the picture determines.
 
     Where only a strip of it has structure, an affine matrix is right there and anything elsewhere; a similarity that
-    says the same of the strip is right everywhere. First the tiles' own correction is tried for the model asked for.
+    says the same of the strip is right everywhere.
     """
-    evidence, tiles = judge(level, matrix, model)
-    best = _Settled(matrix, model, evidence, level.edge_correlation(matrix))
-    centres, shifts = tiles.centres[tiles.agree], tiles.shifts[tiles.agree]
-    correction = Field.fitted(centres, shifts, model, level.target.shape)
-    if correction is not None:
-        best = _better(level, best, matrix @ correction.matrix(), model, share=1.0)
-    for form in SIMPLER[model]:
-        if best.evidence.doubt <= _CERTAIN_PX or not len(centres):
+    best = _Weighed.at(level, matrix, model)
+    for _ in range(_CORRECTIONS):
+        corrected = _corrected(level, best)
+        if corrected is None or not corrected.beats(best):
             break
-        whole = Field.fitted(centres, moved(matrix, centres + shifts) - centres, form, level.target.shape)
-        if whole is not None:
-            best = _better(level, best, whole.matrix(), form, share=_AS_GOOD)
+        best = corrected
+    for form in SIMPLER[model]:
+        if best.evidence.doubt <= _CERTAIN_PX:
+            break
+        simpler = _simplified(level, best, form)
+        if simpler is not None and simpler.beats(best, _AS_GOOD):
+            best = simpler
     return best
 
 
-def _better(level: Level, best: _Settled, matrix: Array, form: Form, *, share: float) -> _Settled:
-    """The candidate if its corners are less in doubt and edges agree as well, to a share; else the best so far."""
-    correlation = level.edge_correlation(matrix)
-    evidence, _ = judge(level, matrix, form)
-    as_good = correlation >= share * best.correlation and evidence.doubt < best.evidence.doubt
-    return _Settled(matrix, form, evidence, correlation) if as_good else best
+def _corrected(level: Level, found: _Weighed) -> _Weighed | None:
+    """The matrix after the field that its tiles are still off by; None if they do not determine one."""
+    tiles = found.agreeing
+    field = Field.fitted(tiles.centres, tiles.shifts, found.form, level.target.shape)
+    return None if field is None else _Weighed.at(level, found.matrix @ field.matrix(), found.form)
+
+
+def _simplified(level: Level, found: _Weighed, form: Form) -> _Weighed | None:
+    """The matrix with fewer freedoms that puts the tiles where they were found."""
+    tiles = found.agreeing
+    places = moved(found.matrix, tiles.centres + tiles.shifts)
+    field = Field.fitted(tiles.centres, places - tiles.centres, form, level.target.shape)
+    return None if field is None else _Weighed.at(level, field.matrix(), form)
 
 
 def _described(
-    settled: _Settled, level: Level, source_shape: tuple[int, ...], target_shape: tuple[int, ...]
+    settled: _Weighed, level: Level, source_shape: tuple[int, ...], target_shape: tuple[int, ...]
 ) -> Alignment:
     untouched = scaling(source_shape[1] / target_shape[1], source_shape[0] / target_shape[0])
     return Alignment(
@@ -168,8 +185,3 @@ def _described(
         correlation_after=level.gradient_correlation(settled.matrix),
         level=level,
     )
-
-
-def corner_distance(matrix: Array, other: Array, points: Array) -> float:
-    """Mean distance between where two matrices put points (n,2)."""
-    return float(np.linalg.norm(moved(matrix, points) - moved(other, points), axis=1).mean())

@@ -34,9 +34,10 @@ class Tiles:
     shifts: Array
 
     @property
-    def agree(self) -> Array:
-        """Which tiles lie where the alignment says: (n,) bool."""
-        return np.linalg.norm(self.shifts, axis=1) <= AGREE_PX
+    def agreeing(self) -> Tiles:
+        """Those that lie where the alignment says."""
+        agree = np.linalg.norm(self.shifts, axis=1) <= AGREE_PX
+        return Tiles(self.centres[agree], self.shifts[agree])
 
 
 def measure_tiles(moving: Array, fixed: Array, common: Array) -> Tiles:

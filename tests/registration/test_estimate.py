@@ -27,7 +27,10 @@ def check(pair: Pair, true: np.ndarray) -> None:
     assert found.residual < 2
 
 
-@pytest.mark.parametrize(("index", "camera"), list(enumerate(CAMERAS)))
+@pytest.mark.parametrize(
+    ("index", "camera"),
+    [pytest.param(index, camera, marks=[pytest.mark.slow] * (index < 3)) for index, camera in enumerate(CAMERAS)],
+)
 def test_a_camera_that_stands_elsewhere_is_found_to_a_pixel(index: int, camera: dict[str, float]) -> None:
     check(*scene_pair(index, **camera))
 
@@ -66,7 +69,9 @@ def test_a_camera_with_more_pixels_is_aligned_in_its_own() -> None:
     assert found.confidence >= 0.5, found.weakness
 
 
-@pytest.mark.parametrize(("index", "other"), [(0, 1), (2, 5), (3, 4)])
+@pytest.mark.parametrize(
+    ("index", "other"), [(0, 1), pytest.param(2, 5, marks=pytest.mark.slow), pytest.param(3, 4, marks=pytest.mark.slow)]
+)
 def test_two_scenes_are_not_believed(index: int, other: int) -> None:
     source, target = scene_pair(index)[0][0], scene_pair(other)[0][1]
     assert align(source, target).confidence < 0.5
@@ -82,6 +87,7 @@ def test_flat_pictures_and_noise_are_not_believed() -> None:
     assert align(source, np.zeros_like(target)).confidence < 0.5
 
 
+@pytest.mark.slow
 def test_half_a_warp_is_not_believed_by_the_tiles() -> None:
     """A picture of which one half is a stranger's: the alignment is right there or is not believed."""
     pair, true = scene_pair(4, rotation_deg=3.0, shift_px=6.0)

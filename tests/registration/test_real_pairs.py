@@ -35,7 +35,7 @@ def gradient_correlation(pair: Pair, matrix: np.ndarray) -> float:
     size, flags = target.shape[::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpPerspective(source, matrix, size, flags=flags)
     inside = cv2.warpPerspective(np.ones_like(source), matrix, size, flags=flags)
-    mask = cv2.erode((inside > 0.999).astype(np.uint8), np.ones((7, 7)), borderValue=0) > 0
+    mask = cv2.erode((inside > 0.999).astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=0) > 0
     magnitudes = [np.hypot(cv2.Sobel(p, cv2.CV_32F, 1, 0), cv2.Sobel(p, cv2.CV_32F, 0, 1)) for p in (moved, target)]
     return float(np.corrcoef(magnitudes[0][mask], magnitudes[1][mask])[0, 1])
 
