@@ -81,21 +81,30 @@ def scan_shards(folder: Path, set_name: str) -> Scanned:
 def _samples(shard: Path, set_name: str, problems: list[str]) -> Iterator[Entry]:
     """Samples of one tar: its members by what their names have in common."""
     samples: dict[str, dict[str, Member]] = {}
-    for member in _members(shard, problems):
-        folder, slash, file = member.name.rpartition("/")
-        stem, _, ending = file.partition(".")
-        part = ending.lower().partition(".")[0]
-        if part not in PARTS:  # of no use here: captions, masks
-            continue
-        parts = samples.setdefault(f"{folder}{slash}{stem}", {})
-        if part in parts:
-            problems.append(f"{shard}: {member.name}: left out, a second file of that sample and kind")
-        parts.setdefault(part, member)
+    try:
+        for member in _members(shard, problems):
+            _sort_in(member, samples, shard, problems)
+    except Exception as error:  # damaged headers make tarfile raise anything
+        problems.append(f"{shard}: cut or damaged, what follows is left out ({error}); copy it again")
+        if samples:
+            samples.popitem()  # the last one may lack a file
     for key, parts in samples.items():
         try:
             yield _entry(shard, key, parts, set_name)
         except (OSError, ValueError, RecursionError) as error:
-            problems.append(f"{shard}: {key}: {error}")
+            problems.append(f"{shard}: {key}: left out, {error}")
+
+
+def _sort_in(member: Member, samples: dict[str, dict[str, Member]], shard: Path, problems: list[str]) -> None:
+    folder, slash, file = member.name.rpartition("/")
+    stem, _, ending = file.partition(".")
+    part = ending.lower().partition(".")[0]
+    if part not in PARTS:  # of no use here: captions, masks
+        return
+    parts = samples.setdefault(f"{folder}{slash}{stem}", {})
+    if part in parts:
+        problems.append(f"{shard}: {member.name}: left out, a second file of that sample and kind")
+    parts.setdefault(part, member)
 
 
 def _entry(shard: Path, key: str, parts: dict[str, Member], set_name: str) -> Entry:
@@ -126,25 +135,27 @@ def _description(shard: Path, member: Member) -> dict[str, object]:
 
 
 def _members(shard: Path, problems: list[str]) -> Iterator[Member]:
-    """Plain files of a tar with safe names; all else is named among the problems, and so is a tar's damage."""
-    try:
-        size = shard.stat().st_size
-        with _Headers(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            while (header := tar.next()) is not None:
-                tar.members = []  # it would keep them all
-                end = header.offset_data + header.size
-                if header.size < 0 or end > size:  # a negative size would send tarfile back to where it was
+    """Plain files of a tar with safe names; other files are named among the problems.
+
+    Raises:
+        Exception: of any kind, where the tar is cut or damaged.
+    """
+    size = shard.stat().st_size
+    with _Headers(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        while (header := tar.next()) is not None:
+            tar.members = []  # it would keep them all
+            if header.size < 0 or tar.offset <= header.offset:  # a negative size leads tarfile round in circles
+                raise tarfile.ReadError(f"{header.name} has {header.size} bytes")
+            if why := _refused(header):
+                problems.append(f"{shard}: {header.name}: left out, {why}")
+            elif header.isreg():
+                if (end := header.offset_data + header.size) > size:
                     raise tarfile.ReadError(f"{header.name} would end at byte {end:,} of {size:,}")
-                if why := _refused(header):
-                    problems.append(f"{shard}: {header.name}: left out, {why}")
-                elif header.isreg():
-                    yield Member(header.name, header.offset_data, header.size)
-            file.seek(tar.offset)
-            end_marks = file.read(_END)
-            if len(end_marks) < _END or any(end_marks):
-                raise tarfile.ReadError("its end is missing")
-    except Exception as error:  # damaged headers make tarfile raise anything
-        problems.append(f"{shard}: cut or damaged, what follows is left out ({error}); copy it again")
+                yield Member(header.name, header.offset_data, header.size)
+        file.seek(tar.offset)
+        end_marks = file.read(_END)
+        if len(end_marks) < _END or any(end_marks):
+            raise tarfile.ReadError("its end is missing")
 
 
 def _refused(header: tarfile.TarInfo) -> str:
