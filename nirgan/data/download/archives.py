@@ -13,12 +13,12 @@ import lzma
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 from nirgan.data.download.names import Unsafe, shown
 
@@ -72,7 +72,7 @@ def declared_size(archive: Path) -> int:
     return archive.stat().st_size if archive.suffix.lower() == ".tar" else 0
 
 
-def members_of(archive: Path, most: int) -> Iterator[Member]:
+def members_of(archive: Path, most: int) -> Generator[Member, None, None]:
     """List the members in the order of the archive; each is read, if at all, before the next one is asked for.
 
     Args:
@@ -106,7 +106,7 @@ def _tar(path: Path, most: int) -> Iterator[Member]:
     ending = next(ending for ending in _OPENERS if path.name.lower().endswith(ending))
     with (
         _OPENERS[ending](path) as stream,
-        tarfile.open(fileobj=_Bounded(stream, most), mode="r:") as archive,  # type: ignore[arg-type]  # reads and seeks
+        tarfile.open(fileobj=cast(IO[bytes], _Bounded(stream, most)), mode="r:") as archive,
     ):
         while (member := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
@@ -127,7 +127,7 @@ def _pieces_of(open_member: Callable[[], IO[bytes] | None]) -> Callable[[], Iter
     return lambda: _guarded(read())
 
 
-def _guarded(items: Iterator[T]) -> Iterator[T]:
+def _guarded(items: Iterator[T]) -> Generator[T, None, None]:
     """Say in words whatever the libraries raise on damage: each has its own errors, and some have bare ones."""
     try:
         yield from items

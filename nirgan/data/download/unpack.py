@@ -79,7 +79,7 @@ class _Unpacking:
     def run(self, archive: Path) -> int:
         taken, members, files = Taken(), 0, 0
         at_top: set[str] = set()
-        with closing(members_of(archive, self._most)) as found:  # type: ignore[type-var]  # generators close
+        with closing(members_of(archive, self._most)) as found:
             for member in found:
                 parts = parts_of(member.name)
                 taken.add(parts, folder=member.folder)
