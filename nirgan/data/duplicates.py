@@ -94,8 +94,8 @@ def groups(fingerprints: Mapping[Key, Fingerprint], distance: int = NEAR) -> lis
     keys = list(fingerprints)
     numbers = {key: number for number, key in enumerate(keys)}
     sets = _Sets(len(keys))
-    for same in same_pixels(fingerprints):
-        sets.join([numbers[same[0]]] * (len(same) - 1), [numbers[key] for key in same[1:]])
+    same = [(numbers[exact[0]], numbers[key]) for exact in same_pixels(fingerprints) for key in exact[1:]]
+    sets.join([first for first, _ in same], [other for _, other in same])
     owner, phash, dhash = _distinct_parts(list(fingerprints.values()), sets)
     bands = [sum(1 << int(bit) for bit in share) for share in np.array_split(np.arange(_BITS), distance + 2)]
     for one, other in itertools.combinations(bands, 2):

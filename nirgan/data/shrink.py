@@ -27,11 +27,12 @@ def shrink(pixels: np.ndarray, longest: int) -> np.ndarray:
 
 
 def own_white(pixels: np.ndarray) -> float:
-    """A value to compare a picture's levels with: 255 in 8 bits, else the picture's own largest value.
+    """A value to compare a picture's levels with: 255 in 8 bits, else the picture's own largest value (1 if black).
 
     For measures that do not depend on exposure. What a stored value means is another question
     (``nirgan.data.convert.full_scale_of``), which one picture cannot answer.
     """
     if pixels.dtype == np.uint8:
         return 255.0
-    return max(float(pixels.max()), float(np.finfo(np.float32).tiny))
+    largest = float(pixels.max())
+    return largest if largest > 0 else 1.0

@@ -14,7 +14,7 @@ from nirgan.data.pictures import Side
 from nirgan.data.sample import Pairing
 
 LARGEST_SHIFT_PX = 2.0
-"""Registered pairs that are off by more count as misaligned; sets that were checked by hand keep below."""
+"""Registered pairs that are off by more count as misaligned; sets whose registration was checked keep below."""
 LARGEST_SATURATED = 0.05
 """Share of a picture's pixels at the largest value of its side."""
 COPY_LEAK = "copies in several splits"
