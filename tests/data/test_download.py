@@ -256,6 +256,15 @@ def test_a_wrong_checksum_stops_it_and_is_thrown_away(site: Site, tmp_path: Path
     assert (tmp_path / "tiny" / "nir" / "a.png").read_bytes() == b"near"
 
 
+def test_a_page_that_says_sorry_is_no_archive_and_is_not_kept(site: Site, tmp_path: Path) -> None:
+    one = card(CardFile(url=site.put("s.zip", Offer(b"<html>We have moved</html>")), inside="set"))
+    with pytest.raises(NirganError, match=r"s\.zip: not unpacked: it is damaged.*thrown away"):
+        download_set(one, tmp_path / "tiny", silent)
+    site.put("s.zip", Offer(zipped(PAIR)))
+    download_set(one, tmp_path / "tiny", silent)
+    assert (tmp_path / "tiny" / "nir" / "a.png").read_bytes() == b"near"
+
+
 def test_what_could_be_checked_is_said(site: Site, tmp_path: Path) -> None:
     packed = zipped(PAIR)
     url, md5 = site.put("s.zip", Offer(packed)), hashlib.md5(packed).hexdigest()

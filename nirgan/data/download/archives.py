@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
-from nirgan.data.download.names import Unsafe, shown
+from nirgan.data.download.names import Damaged, Unsafe, shown
 
 _PIECE = 2**20
 _LONGEST_READ = 16 * 2**20
@@ -135,7 +135,7 @@ def _guarded(items: Iterator[T]) -> Generator[T, None, None]:
         raise
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
-        raise Unsafe(f"it is damaged, or of a kind that Python cannot unpack ({why})") from None
+        raise Damaged(f"it is damaged, or of a kind that Python cannot unpack ({why})") from None
 
 
 class _Bounded:

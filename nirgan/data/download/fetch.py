@@ -151,6 +151,7 @@ def _go_on(url: str, part: Part, size: int | None, show: Show) -> None:
     with answer:
         if answer.status == 206 and version and have:
             total = _total_of_rest(answer, have)
+            _check_offer(url, total, size)
             if total is None or not version.agrees(answer, total):
                 part.discard()
                 raise Interrupted("the server sent another piece than the one asked for")

@@ -17,6 +17,10 @@ class Unsafe(Exception):  # noqa: N818  # an answer: the archive is not taken, a
     """Something in an archive that must not be unpacked."""
 
 
+class Damaged(Unsafe):
+    """Bytes that are no archive, or a part of one."""
+
+
 def parts_of(name: str) -> Parts:
     """The folders and the file that a member's name stands for; backslashes separate them, too.
 

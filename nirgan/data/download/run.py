@@ -15,7 +15,7 @@ from nirgan.data.download.access import parts_folder, require_access
 from nirgan.data.download.archives import is_archive
 from nirgan.data.download.checksum import Checked, check
 from nirgan.data.download.fetch import Show, fetch
-from nirgan.data.download.unpack import unpack
+from nirgan.data.download.unpack import DamagedArchive, unpack
 from nirgan.errors import NirganError
 from nirgan.files import sync_folder
 
@@ -104,14 +104,15 @@ def _put_together(card: Card, parts: Path, folder: Path, files: tuple[Checked, .
     fresh = parts / ".unpacked"
     shutil.rmtree(fresh, ignore_errors=True)  # of a call that was killed
     try:
-        for file in card.files:
+        for file, checked in zip(card.files, files, strict=True):
             into = fresh / file.into
             into.mkdir(parents=True, exist_ok=True)
-            if is_archive(file.name):
-                with progress(f"unpacking {file.name}") as show:
-                    unpack(parts / file.name, into, inside=file.inside, show=show)
-            else:
+            if not is_archive(file.name):
                 shutil.copyfile(parts / file.name, into / file.name)
+                continue
+            may_be_cut = card.access == "open" and checked.against in ("size", "nothing")
+            with progress(f"unpacking {file.name}") as show, _thrown_away(parts / file.name, may_be_cut):
+                unpack(parts / file.name, into, inside=file.inside, show=show)
         _write_origin(card, fresh, files)
         if hasattr(os, "sync"):
             os.sync()  # one for all: the name must not outlive the content in a power cut
@@ -121,6 +122,18 @@ def _put_together(card: Card, parts: Path, folder: Path, files: tuple[Checked, .
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+@contextmanager
+def _thrown_away(archive: Path, may_be_cut: bool) -> Iterator[None]:
+    """Keep nothing that turns out to be no archive, such as a page that says sorry: the next call fetches it anew."""
+    try:
+        yield
+    except DamagedArchive as error:
+        if not may_be_cut:
+            raise
+        archive.unlink()
+        raise NirganError(f"{error}; it was thrown away. Run it again in case it was damaged on its way") from None
 
 
 def _write_origin(card: Card, folder: Path, files: tuple[Checked, ...]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nirgan.data.download.archives import Member, declared_size, members_of
 from nirgan.data.download.fetch import Show
-from nirgan.data.download.names import Taken, Unsafe, parts_of, shown
+from nirgan.data.download.names import Damaged, Taken, Unsafe, parts_of, shown
 from nirgan.data.download.room import in_words, require_room
 from nirgan.errors import NirganError
 
@@ -37,6 +37,10 @@ class Limits:
 _LIMITS = Limits()
 
 
+class DamagedArchive(NirganError):  # noqa: N818  # as its parent is named
+    """The bytes of an archive are not those of one."""
+
+
 def unpack(archive: Path, folder: Path, *, inside: str, show: Show, limits: Limits = _LIMITS) -> int:
     """Unpack a zip or tar archive, or one folder of it.
 
@@ -51,7 +55,8 @@ def unpack(archive: Path, folder: Path, *, inside: str, show: Show, limits: Limi
         Number of files.
 
     Raises:
-        NirganError: if the archive is damaged, holds anything but plain files and folders under safe names, breaks a
+        DamagedArchive: if it is damaged.
+        NirganError: if it holds anything but plain files and folders under safe names, breaks a
             limit, or has no such folder; or if the disk has no room. The caller throws away what is in ``folder``.
         OSError: if a file cannot be written.
     """
@@ -63,7 +68,8 @@ def unpack(archive: Path, folder: Path, *, inside: str, show: Show, limits: Limi
         require_room(folder, declared, f"what is in {archive.name}")
         return _Unpacking(folder, inside, most, limits.files, declared, show).run(archive)
     except Unsafe as reason:
-        raise NirganError(f"{archive}: not unpacked: {reason}") from None
+        error = DamagedArchive if isinstance(reason, Damaged) else NirganError
+        raise error(f"{archive}: not unpacked: {reason}") from None
 
 
 class _Unpacking:
