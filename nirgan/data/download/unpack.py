@@ -20,7 +20,7 @@ class Limits:
     Attributes:
         files: Number of members.
         total: Bytes.
-        ratio: Bytes for each byte of the archive. Pictures are compressed already; even flat 16-bit TIFF stays below.
+        ratio: Bytes for each byte of the archive. Photographs hardly shrink: their archives stay far below.
         least: Bytes that it may unpack to however small it is.
     """
 
