@@ -54,7 +54,7 @@ def by_scene(records: Sequence[Record]) -> list[Record]:
     return list(records)
 
 
-def by_picture(records: Iterable[Record]) -> list[Record]:
+def by_picture(records: Sequence[Record]) -> list[Record]:
     """The records without scenes; pictures without partners are still held together by equal names."""
     return [replace(r, scene=_implied(r) if r.pairing == Pairing.UNPAIRED else "") for r in records]
 

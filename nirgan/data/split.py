@@ -178,8 +178,9 @@ def _assign(records: Sequence[Record], val_share: float, test_share: float, seed
     for record in sorted(records, key=lambda record: record.key):
         categories.setdefault(_scene(record), record.category)
     sizes = Counter(map(_scene, records))
-    # Scenes in a seeded order within each category: what is spread evenly over that list is a fair draw from each.
-    scenes = sorted(categories, key=lambda scene: (categories[scene], _draw(scene, seed)))
+    # By category, the largest first, so that small ones make up for them, then in a seeded order: what is spread evenly
+    # over that list is a fair draw from each category.
+    scenes = sorted(categories, key=lambda scene: (categories[scene], -sizes[scene], _draw(scene, seed)))
     num_val, num_test = round(len(records) * val_share), round(len(records) * test_share)
     needs_val = len(scenes) >= 3 and val_share > 0
     if needs_val:
@@ -190,7 +191,7 @@ def _assign(records: Sequence[Record], val_share: float, test_share: float, seed
     rest = [scene for scene in scenes if scene not in test]
     val = _spread(rest, sizes, num_val)
     if needs_val and not val:
-        val = {min(rest if len(rest) > 1 else sorted(test), key=sizes.__getitem__)}
+        val = {min(scenes if len(rest) > 1 else sorted(test), key=sizes.__getitem__)}
     return {scene: "val" if scene in val else "test" if scene in test else "train" for scene in scenes}
 
 
