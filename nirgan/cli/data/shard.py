@@ -29,7 +29,8 @@ def command(
         counts = {"shards": packed.shards, "samples": packed.samples, "bytes": packed.bytes}
         emit_json({"written": str(out), **counts, "failed": failed})
     else:
-        typer.echo(f"{out}: {packed.samples} samples in {packed.shards} shards, {packed.bytes / 2**20:.1f} MiB")
+        shards = f"{packed.shards} shard{'' if packed.shards == 1 else 's'}"
+        typer.echo(f"{out}: {packed.samples} samples in {shards}, {packed.bytes / 2**20:.1f} MiB")
         for path, why in packed.failed:
             say(f"left out: {path}: {why}")
     if packed.failed:
