@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -198,6 +199,30 @@ def test_spawned_workers_find_the_index_themselves(shards: Path) -> None:
     packed = opened(shards, val_share=0, test_share=0)
     here, there = (loaded(packed, 0, 0, 2, **how) for how in ({"workers": 0}, {"workers": 1, "context": "spawn"}))
     assert all(torch.equal(one["source"], other["source"]) for one, other in zip(here, there, strict=True))
+
+
+PACK = "from nirgan.data.shards.write import write_shards; write_shards('many', Path('packed'))"
+OPEN = "from nirgan.data import open_data; d = open_data(['packed'], task='nir2rgb'); d.sample(d.records()[70_000])"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere peaks are counted in other units")
+def test_a_hundred_thousand_pairs_are_packed_and_opened_in_little_memory(
+    tmp_path: Path, write: Callable[..., None]
+) -> None:
+    pytest.importorskip("webdataset")
+    for side, pixels in (("nir", GREY), ("rgb", COLOUR)):
+        write(tmp_path / f"{side}.png", pixels)
+        (tmp_path / "many" / side).mkdir(parents=True)
+        for number in range(100_000):
+            (tmp_path / "many" / side / f"{number:06d}.png").symlink_to(tmp_path / f"{side}.png")
+    tell = "print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    for work in (PACK, OPEN):
+        code = f"import resource, time; from pathlib import Path; began = time.perf_counter(); {work}; {tell}"
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        seconds, peak_kib = done.stdout.split()
+        print(f"{work.split()[-1]}: {float(seconds):.0f} s, {int(peak_kib) / 1024:.0f} MiB at most, torch included")
+        assert int(peak_kib) < 1.5 * 2**20
 
 
 # Other layouts

@@ -20,7 +20,7 @@ def command(
     """Pack pictures into tar shards, as they are; an interrupted run is gone on with by the same command."""
     from nirgan.data.shards.write import write_shards
 
-    with progress("packing") as show:
+    with progress("packing", unit="samples") as show:
         packed = write_shards(folder, out, shard_mb=shard_mb, show=show)
     for words in packed.problems:
         say(words)
