@@ -22,6 +22,7 @@ from pathlib import Path
 from nirgan.config import read_yaml
 from nirgan.data.metadata import Metadata
 from nirgan.errors import NirganError, nearest
+from nirgan.files import write_whole
 
 Band = str
 """``850nm`` (the centre of a filter or lamp), ``nir`` (all that a sensor sees beyond red), ``grey`` or ``lwir``."""
@@ -70,6 +71,11 @@ def in_words(band: Band) -> str:
     """A band as people say it."""
     names = {"nir": "broad near-infrared", "grey": "grey", "lwir": "thermal infrared"}
     return names.get(band) or f"{band[:-2]} nm"
+
+
+def write_sidecar(folder: Path, band: Band) -> None:
+    """Say in ``nirgan.yaml`` which band the pictures of a folder show; the file appears whole or not at all."""
+    write_whole(folder / SIDECAR, f"wavelength: {band}\n".encode())
 
 
 def band_in(metadata: Metadata, channel: int | None) -> Band | None:

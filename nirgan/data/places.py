@@ -12,7 +12,8 @@ from nirgan.errors import NirganError
 from nirgan.registry import LAYOUTS
 
 BUILT_IN = "synthetic"
-_RENDERED_IN = "850nm"  # see `nirgan.data.scenes.materials`
+RENDERED_IN: Band = "850nm"
+"""Band of the built-in scenes' sources; see ``nirgan.data.scenes.materials``."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def locate(spec: str) -> Place:
         NirganError: if there is no such folder or card.
     """
     if spec == BUILT_IN:
-        return Place(None, wavelength=_RENDERED_IN)
+        return Place(None, wavelength=RENDERED_IN)
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
         folder = expanded(rest)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from nirgan.data.bands import SIDECAR, bands_of
+from nirgan.data.bands import Band, bands_of, in_words, write_sidecar
 from nirgan.data.index import Problem, Record
 from nirgan.data.layouts import Found
 from nirgan.data.open import read_spec, take_apart
@@ -71,12 +71,15 @@ def write_shards(
         raise NirganError(f"{out}: is there already; name a new folder")
     records, problems = _split(found.records, folder / _SPLIT)
     records = sorted(records, key=lambda record: record.key)
+    band, more = _band(records, found)
     part = out.with_name(f".{out.name}.part")
     try:
         failed = _fill(part, records, shard_mb, show)
-        packed = _finish(part, failed, [str(problem) for problem in found.problems + problems])
-        for name, content in _companions(folder, found).items():
-            write_whole(part / name, content)
+        packed = _finish(part, failed, [str(problem) for problem in found.problems + problems + more])
+        if (folder / _SPLIT).is_file():
+            write_whole(part / _SPLIT, (folder / _SPLIT).read_bytes())
+        if band:
+            write_sidecar(part, band)
         if out.exists():
             out.rmdir()  # empty, see above
         part.replace(out)
@@ -89,14 +92,13 @@ def write_shards(
     return packed
 
 
-def _companions(folder: Path, found: Found) -> dict[str, bytes]:
-    """What stands beside the shards as it does beside the pictures: their split, and the band of their light."""
-    table = folder / _SPLIT
-    companions = {_SPLIT: table.read_bytes()} if table.is_file() else {}
-    bands = bands_of([record.source for record in found.records if record.source], found.wavelength)
-    if len(bands) == 1 and (band := bands.pop()):
-        companions[SIDECAR] = f"wavelength: {band}\n".encode()
-    return companions
+def _band(records: Sequence[Record], found: Found) -> tuple[Band | None, list[Problem]]:
+    """The one band of all sources, as their folders or a card state it; None and words where there are several."""
+    bands = bands_of([record.source for record in records if record.source], found.wavelength)
+    if len(bands) < 2:
+        return (bands.pop() if bands else None), []
+    stated = sorted(in_words(band) if band else "not said" for band in bands)
+    return None, [Problem.of("several bands, so that the shards say none: pack them apart", stated)]
 
 
 def _split(records: list[Record], table: Path) -> tuple[list[Record], list[Problem]]:
