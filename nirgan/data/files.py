@@ -153,7 +153,8 @@ def _check_size(header: Header, max_pixels: int) -> None:
     if header.height * header.width * share > max_pixels:
         raise Refused(
             f"{header.width}x{header.height} pixels{bands} are more than the limit of {max_pixels:,}; "
-            "cut it up, or raise the limit: --max-pixels N, in training --set dataset.max_pixels=N"
+            "cut it up, or raise the limit: --max-pixels N for translate and evaluate, --set dataset.max_pixels=N for "
+            "train and data preview"
         )
     if header.block * share > max_pixels:
         raise Refused(

@@ -34,6 +34,7 @@ def open_data(
     split_file: Path | None = None,
     make_split: bool = True,
     unsplit: bool = False,
+    keep_lonely: bool = False,
     max_pixels: int = 400_000_000,
     count_channels: bool = True,
 ) -> Data:
@@ -55,6 +56,7 @@ def open_data(
             otherwise splits stay as the data gives them, empty where it gives none.
         unsplit: Leave the data's own split aside, but for categories and scenes of a ``split.csv``, and make none: for
             what makes or checks a split.
+        keep_lonely: Keep pictures of pairs whose partners are missing, for who tells of each of them.
         max_pixels: Larger pictures are refused.
         count_channels: Decode the first source; otherwise nothing is decoded and ``source_channels`` stays 1.
 
@@ -66,7 +68,8 @@ def open_data(
     wanted = Pairing(pairing) if pairing else None
     parts: list[_Part] = []
     for spec in specs or [BUILT_IN]:
-        part = _read_part(spec, task, wanted, taken={record.set for part in parts for record in part.records})
+        taken = {record.set for part in parts for record in part.records}
+        part = _read_part(spec, task, wanted, taken, keep_lonely=keep_lonely)
         if unsplit:
             _unsplit_part(part)
         elif split_file is None:
@@ -134,9 +137,9 @@ class _Part:
         return str(self.split_csv or self.folder or BUILT_IN)
 
 
-def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) -> _Part:
+def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str], *, keep_lonely: bool) -> _Part:
     found, folder = read_spec(spec, taken)
-    records = _arrange(found.records, task, pairing, spec)
+    records = _arrange(found.records, task, pairing, spec, keep_lonely=keep_lonely)
     sources = [record.source for record in records if record.has_source_file and task == "nir2rgb"]
     bands = bands_of(sources, found.wavelength)
     words = "".join(f"; {in_words(band)}" for band in sorted(filter(None, bands)))
@@ -220,7 +223,9 @@ def _rendered() -> Found:
     return Found(f"{_RENDERED_SCENES} rendered scenes, registered", records)
 
 
-def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: str) -> list[Record]:
+def _arrange(
+    records: list[Record], task: Task, pairing: Pairing | None, spec: str, *, keep_lonely: bool
+) -> list[Record]:
     """Fit records to task and pairing: drop unused sides, refuse missing partners, take unpaired sides apart."""
     if task == "gray2rgb":
         return [replace(r, source=None, pairing=pairing or Pairing.REGISTERED) for r in records if r.has_target]
@@ -231,7 +236,7 @@ def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: s
         for record in records
         if record.pairing != Pairing.UNPAIRED and not (record.has_source_file and record.has_target)
     ]
-    if alone:
+    if alone and not keep_lonely:
         raise NirganError(
             f"{len(alone)} picture{'s have' if len(alone) > 1 else ' has'} no partner in {spec}, "
             f"first: {first_of([str(record.path) for record in alone])}. Rename them, or use --pairing unpaired"
@@ -265,7 +270,9 @@ def _check(records: list[Record], layouts: list[str], task: Task) -> None:
     if task == "nir2rgb" and not any(record.has_source_file for record in records):
         tiff = any(record.path.suffix.lower().startswith(".tif") for record in records)
         alpha = "; a fourth channel is taken as near-infrared unless it is marked as alpha" if tiff else ""
-        raise NirganError(f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit --task gray2rgb{alpha}")
+        raise NirganError(
+            f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit the task gray2rgb{alpha}"
+        )
 
 
 def _wavelength(parts: list[_Part], task: Task) -> tuple[Band | None, list[Problem]]:

@@ -40,8 +40,9 @@ class Outcome:
 
     Attributes:
         key: ``set/name`` of the input.
-        name: Of the results, below ``nir/`` and ``rgb/``, without suffix.
-        status: ``aligned``; ``refused``, because no alignment is to be believed; ``failed``, because a file is broken.
+        name: Of the results, below ``nir/`` and ``rgb/``, without suffix; empty for a picture without partner.
+        status: ``aligned``; ``refused``, because no alignment is to be believed, or there is no partner; ``failed``,
+            because a file is broken.
         reason: Why not, in words.
         kept: Whether it was done before.
         form: Freedoms of the matrix.

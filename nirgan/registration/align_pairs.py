@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nirgan.data.bands import SIDECAR
+from nirgan.data.bands import write_sidecar
 from nirgan.data.index import Data, Record, first_of
 from nirgan.data.parallel import in_processes
 from nirgan.errors import NirganError
@@ -30,7 +30,7 @@ class AlignedPairs:
 
     Attributes:
         out: Folder of the results.
-        outcomes: One a pair, in the order of their keys.
+        outcomes: One a pair, in the order of their keys, then one for each picture without partner.
     """
 
     out: Path
@@ -66,7 +66,8 @@ def align_pairs(
     """Move every source onto its target and write what both show, as ``nir/`` and ``rgb/`` with the same names.
 
     Several sets become a folder each. Beside the pictures are ``alignment/NAME.json`` for each pair, ``transforms.csv``
-    for all, and the data's ``split.csv`` and band, if it has them. What was done for the same files is kept.
+    for all, and the data's ``split.csv`` and band, if it has them. What was done for the same files is kept. Pictures
+    without partner are refused, after all pairs.
 
     Args:
         data: Pairs; any pairing.
@@ -76,8 +77,8 @@ def align_pairs(
         on_progress: Called with the number of pairs done and of all.
 
     Raises:
-        NirganError: if ``out`` holds other things, or two pairs would have one name. What is wrong with single pairs is
-            in the result.
+        NirganError: if there is no pair, ``out`` holds other things, or two pairs would have one name. What is wrong
+            with single pairs is in the result.
     """
     jobs = _jobs(data, out)
     _prepare(out, data, options)
@@ -89,6 +90,7 @@ def align_pairs(
         for outcome in outcomes:
             result.outcomes.append(outcome)
             on_progress(len(result.outcomes), len(jobs))
+    result.outcomes += _without_partner(data)
     write_whole(out / "transforms.csv", csv_bytes(_table(result.outcomes)))
     return result
 
@@ -99,12 +101,20 @@ def _outcomes(work: AlignPair, jobs: list[Job], workers: int) -> Generator[Outco
 
 def _jobs(data: Data, out: Path) -> list[Job]:
     records = data.pairs()
+    if not records:
+        raise NirganError(f"{'; '.join(data.layouts)}: no pair to align, for no two pictures have one name")
     several = len({record.set for record in records}) > 1
     jobs = [Job(record, out / record.set if several else out, result_name(record)) for record in records]
     doubles = [str(note) for note, count in Counter(job.note for job in jobs).items() if count > 1]
     if doubles:
         raise NirganError(f"{len(doubles)} pairs would get names of others, first: {first_of(doubles)}; rename them")
     return jobs
+
+
+def _without_partner(data: Data) -> list[Outcome]:
+    lonely = [record for record in data.records() if not (record.has_source_file and record.has_target)]
+    missing = {record.key: "colour" if record.has_source_file else "near-infrared" for record in lonely}
+    return [Outcome(key, "", "refused", f"there is no {what} picture of that name") for key, what in missing.items()]
 
 
 def result_name(record: Record) -> str:
@@ -133,7 +143,7 @@ def _carry(data: Data, jobs: list[Job], out: Path) -> None:
         renamed = [replace(job.record, name=job.name) for job in jobs]
         replace(data, all_records=renamed).write_split(out / "split.csv")
     if data.wavelength:
-        write_whole(out / SIDECAR, f"wavelength: {data.wavelength}\n".encode())
+        write_sidecar(out, data.wavelength)
 
 
 def _table(outcomes: list[Outcome]) -> list[list[Any]]:

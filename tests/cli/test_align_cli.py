@@ -113,6 +113,37 @@ def test_a_broken_file_and_two_strangers_stop_nobody(nirgan: Nirgan, folder: Pat
     }
 
 
+def test_pictures_without_partner_stop_nobody(nirgan: Nirgan, folder: Path, tmp_path: Path) -> None:
+    write_scene(folder, "urban/half", 10)
+    (folder / "rgb" / "urban" / "half.png").unlink()
+    write_scene(folder, "other", 10)
+    (folder / "nir" / "other.png").unlink()
+    ended = nirgan("data", "align", folder, "--out", tmp_path / "out", "--workers", 0, "--json")
+    ended.failed("cameras/urban/half: there is no colour picture", "cameras/other: there is no near-infrared picture")
+    result = json.loads(ended.out)
+    assert (result["count"], result["aligned"], result["failed"]) == (4, 2, [])
+    assert [refused["key"] for refused in result["refused"]] == ["cameras/other", "cameras/urban/half"]
+    with (tmp_path / "out" / "transforms.csv").open() as file:
+        states = {row["key"]: row["status"] for row in csv.DictReader(file)}
+    assert states["cameras/urban/half"] == states["cameras/other"] == "refused"
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 4
+
+    for path in (folder / "nir").rglob("*.png"):
+        path.rename(path.with_stem(f"other_{path.stem}"))
+    words = nirgan("data", "align", folder, "--out", tmp_path / "none", "--workers", 0).refused
+    assert "no pair to align" in words
+    assert not (tmp_path / "none").exists()
+    for option in ("--pairing", "--task", "--data"):  # the command has none of these
+        assert option not in words
+
+
+def test_photographs_alone_are_refused_without_options_that_are_none(nirgan: Nirgan, tmp_path: Path) -> None:
+    write_scene(tmp_path / "cameras", "a", 0)
+    words = nirgan("data", "align", tmp_path / "cameras" / "rgb", "--out", tmp_path / "out").refused
+    assert "no NIR pictures" in words
+    assert "--" not in words
+
+
 def test_sixteen_bits_stay_sixteen(nirgan: Nirgan, tmp_path: Path) -> None:
     write_scene(tmp_path / "cameras", "a", 0, depth=16, **CAMERA)
     assert nirgan("data", "align", tmp_path / "cameras", "--out", tmp_path / "out", "--workers", 0).code == 0

@@ -35,7 +35,8 @@ def command(
     """Move each near-infrared picture onto its colour picture and write what both show; refuse what does not fit.
 
     Writes DIR2/nir and DIR2/rgb at the files' own depth, alignment/NAME.json for each pair and transforms.csv for all.
-    Repeated, it does what is not done yet.
+    Pairs are two pictures of one name, whatever the layout; a picture without partner is refused, too. Repeated, it
+    does what is not done yet.
     """
     if model not in _MODELS:
         raise NirganError(f"--model {model}{nearest(model, _MODELS)} (there are: {', '.join(_MODELS)})")
@@ -53,6 +54,7 @@ def command(
         count_channels=False,
         band=band,
         full_scale=full_scale,
+        keep_lonely=True,
     )
     options = Options(model, dense, least_confidence)  # type: ignore[arg-type]  # checked above
     processes = (os.cpu_count() or 1) if workers is None else workers
@@ -70,9 +72,9 @@ def _keep_apart(folder: str, out: Path) -> None:
 
 
 def _report(result: AlignedPairs, *, as_json: bool) -> None:
-    """Say what was done; leave with 1 if some pairs were not aligned and with 2 if no file could be read."""
+    """Say what was done; leave with 1 if some pairs were not aligned and with 2 if no pair could be read."""
     summary, refused, failed = result.as_json(), result.of("refused"), result.of("failed")
-    if failed and len(failed) == len(result.outcomes):
+    if failed and all(outcome.confidence is None for outcome in result.outcomes):  # nothing was measured
         more = f" (and {len(failed) - 1} more pairs)" if len(failed) > 1 else ""
         raise NirganError(f"{failed[0].reason}{more}")
     if as_json:
