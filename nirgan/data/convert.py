@@ -33,14 +33,19 @@ def full_scale_of(picture: Picture, given: float | None = None, weights: float |
         NirganError: if the given full scale is not a positive number.
     """
     if given is not None:
-        if not (math.isfinite(given) and given > 0):
-            raise NirganError(f"full scale {given}: must be a positive number, as 4095 for 12-bit files")
-        return float(given)
+        return checked_full_scale(given)
     if picture.full_scale is not None:
         return picture.full_scale
     if weights is not None and can_mean(weights, picture):
         return float(weights)
     return _type_maximum(picture)
+
+
+def checked_full_scale(given: float) -> float:
+    """A full scale as somebody typed it; raises NirganError if it is no positive number."""
+    if not (math.isfinite(given) and given > 0):
+        raise NirganError(f"full scale {given}: must be a positive number, as 4095 for 12-bit files")
+    return float(given)
 
 
 def can_mean(full_scale: float, picture: Picture) -> bool:
@@ -65,6 +70,14 @@ def chosen_band(picture: Picture, given: int | None, weights: int | None) -> int
     if given is not None or weights is None:
         return given
     return weights if channels > 1 and weights <= channels else None
+
+
+def one_band(picture: Picture, band: int, path: Path | str) -> Picture:
+    """One channel of a picture, counted from 1; raises NirganError if it has no such channel."""
+    channels = picture.pixels.shape[2]
+    if not 1 <= band <= channels:
+        raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
+    return replace(picture, pixels=picture.pixels[..., band - 1 : band])
 
 
 def to_source(
@@ -94,10 +107,7 @@ def to_source(
             ``gray2rgb`` cannot read as grey or RGB.
     """
     if band is not None:
-        channels = picture.pixels.shape[2]
-        if not 1 <= band <= channels:
-            raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
-        picture = replace(picture, pixels=picture.pixels[..., band - 1 : band])
+        picture = one_band(picture, band, path)
     unit = _unit(picture, full_scale, weights, path)
     if task == "gray2rgb":
         return _lightness(unit, path)

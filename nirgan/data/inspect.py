@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,12 @@ class Listing:
         return sum(record.has_source_file and record.has_target for record in self.records)
 
 
-def inspect(specs: Sequence[str]) -> dict[str, Any]:
+def inspect(specs: Sequence[str], on_progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
     """Look at folders or cards without decoding pictures.
+
+    Args:
+        specs: Folders, ``LAYOUT:FOLDER``, or names of cards.
+        on_progress: Told the number of records whose headers were read, and of all.
 
     Returns:
         ``layout`` in words, ``pairing`` (the weakest), ``count`` (pairs, or pictures where there are none), and
@@ -57,7 +61,7 @@ def inspect(specs: Sequence[str]) -> dict[str, Any]:
         NirganError: if a folder is missing, empty, or in no known layout.
     """
     listing = list_data(specs)
-    return summary(listing, listing.problems + _headers(listing.records))
+    return summary(listing, listing.problems + _headers(listing.records, on_progress))
 
 
 def list_data(specs: Sequence[str]) -> Listing:
@@ -101,13 +105,14 @@ def _lonely(records: Sequence[Record]) -> list[Problem]:
     return [Problem.of(MISSING_PARTNER, lonely)] if lonely else []
 
 
-def _headers(records: Sequence[Record]) -> list[Problem]:
+def _headers(records: Sequence[Record], on_progress: Callable[[int, int], None]) -> list[Problem]:
     unreadable: list[str] = []
     unequal: list[str] = []
-    for record in records:
+    for done, record in enumerate(records, start=1):
         sizes = [_size(record, side, unreadable) for side in ("source", "target")]
         if record.pairing == Pairing.REGISTERED and None not in sizes and sizes[0] != sizes[1]:
             unequal.append(str(record.path))
+        on_progress(done, len(records))
     found = {UNREADABLE: list(dict.fromkeys(unreadable)), DIFFERENT_SIZES: unequal}  # two sides can be one file
     return [Problem.of(kind, files) for kind, files in found.items() if files]
 

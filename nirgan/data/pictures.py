@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nirgan.color.lab import lightness
-from nirgan.data.convert import can_mean, chosen_band, from_unit, full_scale_of, to_source, to_target
+from nirgan.data.convert import can_mean, chosen_band, from_unit, full_scale_of, one_band, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
 from nirgan.data.regions import cut
@@ -38,6 +38,17 @@ def read_side(data: Data, record: Record, side: Side) -> Picture:
     assert path is not None, record.key
     picture = read_picture(path, max_pixels=data.max_pixels)
     return cut(picture, record.region, side, band=data.band or data.weights_band, path=path)
+
+
+def read_chosen(data: Data, record: Record, side: Side) -> Picture:
+    """One side of a record as ``read_side`` gives it, but of a source only the band that is chosen, if one is.
+
+    Raises:
+        NirganError: as ``read_side``, or if a source has no such band.
+    """
+    picture = read_side(data, record, side)
+    band = _band_of(data, record, picture) if side == "source" else None
+    return picture if band is None else one_band(picture, band, record.path)
 
 
 def read_sample(data: Data, record: Record) -> Sample:
@@ -143,17 +154,22 @@ def _band_of(data: Data, record: Record, picture: Picture) -> int | None:
     return None if record.region == "bands" else chosen_band(picture, data.band, data.weights_band)
 
 
-def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:
-    """Full scales of the user and of the weights, as far as they are said of this side's files.
+def given_scale(data: Data, side: Side, picture: Picture) -> float | None:
+    """The user's full scale, as far as it is said of this side's files.
 
-    Both speak of what ``translate`` will read: the source, in gray2rgb computed from the target. In nir2rgb the user's
-    holds for the truth, too, where its type can mean it (12 bits in 16-bit files on both sides, but not 8-bit
-    photographs beside them).
+    It speaks of what ``translate`` will read: the source, in gray2rgb computed from the target. In nir2rgb it holds for
+    the truth, too, where its type can mean it (12 bits in 16-bit files on both sides, but not 8-bit photographs beside
+    them).
     """
-    if side == "source" or data.task == "gray2rgb":
-        return data.full_scale, data.weights_full_scale
     given = data.full_scale
-    return (given if given is not None and can_mean(given, picture) else None), None
+    of_source = side == "source" or data.task == "gray2rgb"
+    return given if given is not None and (of_source or can_mean(given, picture)) else None
+
+
+def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:
+    """Full scales of the user and of the weights, as far as they are said of this side's files."""
+    of_source = side == "source" or data.task == "gray2rgb"
+    return given_scale(data, side, picture), data.weights_full_scale if of_source else None
 
 
 def _settled(picture: Picture, scale: float) -> Picture:

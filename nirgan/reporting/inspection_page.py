@@ -22,7 +22,7 @@ from nirgan.data.inspection.look import SIDES, Look, PairLook, comparable
 from nirgan.data.inspection.problems import LARGEST_SHIFT_PX
 from nirgan.data.inspection.report import facts
 from nirgan.data.inspection.survey import Survey
-from nirgan.data.pictures import Side, read_side
+from nirgan.data.pictures import Side, read_chosen
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 
@@ -159,7 +159,7 @@ def _caption(pair: PairLook) -> str:
 
 def _shown(data: Data, record: Record, side: Side) -> np.ndarray:
     """One side (3, h, w) in [0, 1], small and as bright as a picture should be."""
-    unit = comparable(read_side(data, record, side).pixels, _LONGEST)
+    unit = comparable(read_chosen(data, record, side).pixels, _LONGEST)
     if side == "source" or unit.shape[0] != 3:
         unit = np.repeat(unit.mean(axis=0, keepdims=True), 3, axis=0)
     white = max(float(np.percentile(unit, _WHITE_PERCENTILE)), 1e-6)

@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,7 +64,7 @@ def test_headers_alone_decode_nothing(nirgan: Nirgan, scenes: Path, monkeypatch:
     def read(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("nirgan.data.inspection.look.read_side", read)
+    monkeypatch.setattr("nirgan.data.inspection.look.read_chosen", read)
     monkeypatch.setattr("nirgan.data.pictures.read_picture", read)
     result = json.loads(nirgan("data", "inspect", "scenes", "--headers", "--json").out)
     assert result == {
@@ -74,6 +75,47 @@ def test_headers_alone_decode_nothing(nirgan: Nirgan, scenes: Path, monkeypatch:
     }
     assert "leave out one of the two" in nirgan("data", "inspect", "scenes", "--headers", "--out", "page").refused
     assert not Path("page").exists()
+
+
+def test_a_band_and_a_full_scale_are_taken_as_given(nirgan: Nirgan, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (40, 48, 3))
+    for side, pixels in (("nir", (8 * values + 7).astype(np.uint16)), ("rgb", values.astype(np.uint8))):
+        (tmp_path / "set" / side).mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / "set" / side / "a.png"), pixels)
+
+    def inspected(*options: object) -> dict[str, Any]:
+        return json.loads(nirgan("data", "inspect", "set", "--json", *options).out)
+
+    plain = inspected()
+    assert {"different channels", "full scale"} <= set(plain["advice"])
+    chosen = inspected("--band", 3, "--full-scale", 4095)
+    assert not {"different channels", "full scale"} & set(chosen["advice"])
+    scale = chosen["sides"]["source"]["full_scales"][0]
+    assert (scale["given"], scale["largest"]) == (4095, 8 * 255 + 7)
+    assert chosen["sides"]["target"]["full_scales"][0]["given"] is None  # 8 bits cannot mean it
+    assert chosen["pairs"][0]["fit"] == pytest.approx(1, abs=1e-4)  # it is the target's blue
+    assert chosen["pairs"][0]["correlation"] != pytest.approx(plain["pairs"][0]["correlation"], abs=0.01)
+    cut = inspected("--band", 3, "--full-scale", 1023)
+    assert cut["advice"]["full scale"] == "source: uint16 values go up to 2047: those above 1023 are cut"
+    assert "full scale 4095 as given" in nirgan("data", "inspect", "set", "--band", 3, "--full-scale", 4095).out
+
+    assert "band 4 of 3" in nirgan("data", "inspect", "set", "--band", 4).failed("a.png")
+    assert "leave these out" in nirgan("data", "inspect", "set", "--headers", "--band", 1).refused
+    assert "must be a positive number" in nirgan("data", "inspect", "set", "--full-scale", 0).refused
+
+
+def test_what_was_seen_of_one_band_is_not_taken_for_another(nirgan: Nirgan, tmp_path: Path) -> None:
+    for seed, side in enumerate(("nir", "rgb")):
+        (tmp_path / "set" / side).mkdir(parents=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        assert cv2.imwrite(str(tmp_path / "set" / side / "a.png"), pixels)
+
+    def correlation(*options: object) -> float:
+        return json.loads(nirgan("data", "inspect", "set", "--json", *options).out)["pairs"][0]["correlation"]
+
+    alone = [correlation("--band", band) for band in (1, 2)]
+    assert [correlation("--band", band, "--out", "report") for band in (1, 2)] == alone
+    assert alone[0] != alone[1]
 
 
 def test_people_read_lines(nirgan: Nirgan, scenes: Path) -> None:
@@ -128,7 +170,7 @@ def test_a_page_is_made_again_from_what_was_seen(nirgan: Nirgan, scenes: Path, m
     def read(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("nirgan.data.inspection.look.read_side", read)  # the page reads the worst pairs by itself
+    monkeypatch.setattr("nirgan.data.inspection.look.read_chosen", read)  # the page reads the worst pairs by itself
     assert nirgan("data", "inspect", "scenes", "--out", "report", "--json").out == first
     assert Path("report", "index.html").read_bytes() == page
 

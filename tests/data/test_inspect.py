@@ -307,7 +307,7 @@ def test_what_was_seen_is_not_decoded_again(tmp_path: Path, write_pairs, monkeyp
         read.append(f"{record.name} {side}")
         return read_side(data, record, side)
 
-    monkeypatch.setattr("nirgan.data.inspection.look.read_side", counted)
+    monkeypatch.setattr("nirgan.data.inspection.look.read_chosen", counted)
     assert look_into(folder, journal=journal) == first
     assert read == []
     lines = [line for line in journal.read_text().splitlines() if line]

@@ -27,6 +27,8 @@ def command(
             "inspection that was interrupted goes on, and files that have not changed are not decoded again.",
         ),
     ] = None,
+    band: Annotated[int | None, typer.Option(min=1, help="Band that is the source.")] = None,
+    full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes at most; default: one for each core.")] = None,
     json: Json = False,
 ) -> None:
@@ -36,7 +38,9 @@ def command(
     """
     if headers and out:
         raise NirganError("--headers looks at no pictures, and --out shows some: leave out one of the two")
-    result = _names(folders) if headers else _pictures(folders, out, workers)
+    if headers and (band or full_scale is not None):
+        raise NirganError("--headers looks at no pixels, which --band and --full-scale are about: leave these out")
+    result = _names(folders) if headers else _pictures(folders, out, workers, band, full_scale)
     if json:
         emit_json(result)
     else:
@@ -50,10 +54,13 @@ def command(
 def _names(folders: list[str]) -> dict[str, Any]:
     from nirgan.data.inspect import inspect
 
-    return inspect(folders)
+    with progress("reading headers", unit="pairs") as show:
+        return inspect(folders, show)
 
 
-def _pictures(folders: list[str], out: Path | None, workers: int | None) -> dict[str, Any]:
+def _pictures(
+    folders: list[str], out: Path | None, workers: int | None, band: int | None, full_scale: float | None
+) -> dict[str, Any]:
     from nirgan.data.inspection.report import report
     from nirgan.data.inspection.survey import survey
     from nirgan.reporting.inspection_page import write_page
@@ -62,6 +69,8 @@ def _pictures(folders: list[str], out: Path | None, workers: int | None) -> dict
     with progress("inspecting", unit="pairs") as show:
         seen = survey(
             folders,
+            band=band,
+            full_scale=full_scale,
             workers=(os.cpu_count() or 1) if workers is None else workers,
             journal=journal,
             on_progress=show,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -32,6 +32,7 @@ class FullScale:
         bits: That the values fill, as sensors have them; 0 of float files.
         shift: Lowest bits that are never set: the sensor's values were multiplied by 2**shift.
         white: Stored value that these bits make white; None of float files that hold no [0, 1].
+        given: Full scale by the user, where it is said of these files.
     """
 
     type: str
@@ -42,6 +43,7 @@ class FullScale:
     bits: int
     shift: int
     white: float | None
+    given: float | None = None
 
     @property
     def reached(self) -> bool:
@@ -51,17 +53,25 @@ class FullScale:
     @property
     def to_say(self) -> bool:
         """Whether ``--full-scale`` is needed: the files do not say it all, and their type says something else."""
-        undeclared = self.declared < self.count
-        return undeclared and (self.white is None or self.white < _ALMOST * self.type_maximum)
+        if self.given is not None or self.declared == self.count:
+            return False
+        return self.white is None or self.white < _ALMOST * self.type_maximum
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether values lie above the given full scale, where they are cut."""
+        return self.given is not None and self.largest > self.given
 
 
-def full_scales(looks: Iterable[SideLook]) -> dict[tuple[str, float], FullScale]:
-    """Full scales by type and the type's maximum, the most frequent first."""
+def full_scales(
+    looks: Iterable[SideLook], given: Callable[[str, float], float | None] = lambda type, type_maximum: None
+) -> dict[tuple[str, float], FullScale]:
+    """Full scales by type and the type's maximum, the most frequent first; ``given`` tells the user's for them."""
     groups: dict[tuple[str, float], list[SideLook]] = {}
     for look in looks:
         groups.setdefault(group_of(look), []).append(look)
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-    return {group: _of(*group, members) for group, members in ordered}
+    return {group: _of(*group, members, given(*group)) for group, members in ordered}
 
 
 def group_of(look: SideLook) -> tuple[str, float]:
@@ -69,13 +79,13 @@ def group_of(look: SideLook) -> tuple[str, float]:
     return look.type, look.type_maximum
 
 
-def _of(type: str, type_maximum: float, looks: list[SideLook]) -> FullScale:
+def _of(type: str, type_maximum: float, looks: list[SideLook], given: float | None) -> FullScale:
     largest = max(look.largest for look in looks)
     used = reduce(or_, (look.used_bits for look in looks))
     declared = sum(look.declared is not None for look in looks)
     whole = _white(int(largest), used, int(type_maximum)) if used else None
     bits, shift, white = whole or (0, 0, _plain(largest, type_maximum))
-    return FullScale(type, len(looks), declared, type_maximum, largest, bits, shift, white)
+    return FullScale(type, len(looks), declared, type_maximum, largest, bits, shift, white, given)
 
 
 def _white(largest: int, used: int, type_maximum: int) -> tuple[int, int, float]:

@@ -25,9 +25,9 @@ MEASURES = 1
 """Number of what is measured and how; a look of another number is forgotten."""
 
 
-def stamp_of(record: Record) -> str:
-    """Changes with the record's files; empty where it has none that can be asked."""
-    digest = hashlib.blake2b(f"{MEASURES} {record.pairing} {record.region}".encode(), digest_size=16)
+def stamp_of(record: Record, band: int | None = None) -> str:
+    """Changes with the record's files and the band that is chosen; empty where it has none that can be asked."""
+    digest = hashlib.blake2b(f"{MEASURES} {record.pairing} {record.region} {band}".encode(), digest_size=16)
     for path in (record.source, record.target):
         if path is None:
             digest.update(b" none")

@@ -12,7 +12,7 @@ from nirgan.data.duplicates import Fingerprint, fingerprint_of
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.inspection.mixture import mixture
-from nirgan.data.pictures import Side, read_side
+from nirgan.data.pictures import Side, read_chosen
 from nirgan.data.sample import Pairing
 from nirgan.data.shrink import own_white, shrink
 from nirgan.errors import NirganError
@@ -34,7 +34,7 @@ class SideLook:
     Attributes:
         height: Rows.
         width: Columns.
-        channels: Colour channels or bands.
+        channels: Colour channels or bands; 1 of a source whose band was chosen.
         type: Of its stored numbers: ``uint8``, ``uint16`` or ``float32``.
         type_maximum: Largest value that the file's type can hold; 1.0 of float files.
         declared: Full scale by the file's own metadata.
@@ -129,7 +129,7 @@ class Looker:
         failed: dict[Side, str] = {}
         for side in sides_of(record):
             try:
-                pictures[side] = read_side(self.data, record, side)
+                pictures[side] = read_chosen(self.data, record, side)
             except NirganError as error:
                 failed[side] = str(error)
         seen = {side: look_at_side(picture, side) for side, picture in pictures.items()}

@@ -25,12 +25,12 @@ _ADVICE = {
     UNREADABLE: "copy these files again, or leave them out",
     SCENE_LEAK: "scores would be too high: `nirgan data split` keeps scenes together",
     COPY_LEAK: "scores would be too high: keep each group in one split, as `nirgan data split` does",
-    MISSING_PARTNER: "rename them, or use --pairing unpaired",
-    DIFFERENT_SIZES: "crop them alike, or use --pairing unregistered",
+    MISSING_PARTNER: "rename them, or train with --pairing unpaired",
+    DIFFERENT_SIZES: "crop them alike, align them (`nirgan data align`), or train with --pairing unregistered",
     CHANNELS: "three that are no one grey picture: say which is near-infrared, --band 1, 2 or 3",
     NO_COLOUR: "a target has to be RGB: leave these out",
-    GREY: "sources made of their targets' colours hold nothing of near-infrared: --task gray2rgb is for such pairs",
-    MISALIGNED: f"off by more than {LARGEST_SHIFT_PX:g} px: `nirgan data align` registers them, or use "
+    GREY: "sources made of their targets' colours hold nothing of near-infrared: the task gray2rgb is for such pairs",
+    MISALIGNED: f"off by more than {LARGEST_SHIFT_PX:g} px: `nirgan data align` registers them, or train with "
     "--pairing unregistered",
     FULL_SCALE: "",
     EXACT: "leave out all but one of each group, or keep each group in one split",
@@ -66,8 +66,9 @@ def advice_on(problems: Iterable[Problem], scales: Scales) -> dict[str, str]:
     """What to do, by kind of problem; nothing for kinds that say it themselves."""
     advice = {problem.kind: _ADVICE[problem.kind] for problem in problems if problem.kind in _ADVICE}
     if FULL_SCALE in advice:
-        to_say = [(side, scale) for side, of_side in scales.items() for scale in of_side.values() if scale.to_say]
-        advice[FULL_SCALE] = "; ".join(f"{side}: {_scale_in_words(scale)}" for side, scale in to_say)
+        every = [(side, scale) for side, of_side in scales.items() for scale in of_side.values()]
+        wrong = [f"{side}: {_scale_in_words(scale)}" for side, scale in every if scale.to_say or scale.exceeded]
+        advice[FULL_SCALE] = "; ".join(wrong)
     return advice
 
 
@@ -97,7 +98,8 @@ def _kinds(record: Record, look: Look, scales: Scales) -> Iterator[str]:
 def _kinds_of_side(seen: SideLook, scales: dict[tuple[str, float], FullScale]) -> Iterator[str]:
     if seen.channels_differ:
         yield CHANNELS
-    if scales[group_of(seen)].to_say and seen.declared is None:
+    scale = scales[group_of(seen)]
+    if (scale.to_say and seen.declared is None) or (scale.given is not None and seen.largest > scale.given):
         yield FULL_SCALE
     if saturated_share(seen, scales) > LARGEST_SATURATED:
         yield SATURATED
@@ -116,6 +118,8 @@ def _members(groups: Iterable[Group]) -> Iterator[int]:
 
 
 def _scale_in_words(scale: FullScale) -> str:
+    if scale.given is not None:
+        return f"{scale.type} values go up to {scale.largest:g}: those above {scale.given:g} are cut"
     if scale.white is None:
         return f"{scale.type} values go up to {scale.largest:g}: say which one is white with --full-scale"
     shifted = f", multiples of {2**scale.shift}" if scale.shift else ""

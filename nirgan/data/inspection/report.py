@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from statistics import fmean, median
 from typing import Any
 
 import numpy as np
 
-from nirgan.data.index import Record
+from nirgan.data.files import Picture
+from nirgan.data.index import Data, Record
 from nirgan.data.inspect import summary
 from nirgan.data.inspection.copies import Group, find_copies
 from nirgan.data.inspection.full_scale import FullScale, full_scales
 from nirgan.data.inspection.look import SIDES, Look, SideLook
 from nirgan.data.inspection.problems import Scales, advice_on, problems_of, saturated_share
 from nirgan.data.inspection.survey import Survey
+from nirgan.data.pictures import Side, given_scale
 
 _SIZES = 20
 """Sizes that are listed, the most frequent first."""
@@ -33,7 +36,7 @@ def report(survey: Survey) -> dict[str, Any]:
         ``near``; ``failed``: why files cannot be read; ``pairs``: of each key the shift and what else was measured.
     """
     records, looks = survey.listing.records, survey.looks
-    scales: Scales = {side: full_scales(_seen(looks, side)) for side in SIDES}
+    scales: Scales = {side: full_scales(_seen(looks, side), partial(_given, survey.data, side)) for side in SIDES}
     copies = find_copies(looks)
     problems = problems_of(records, looks, survey.listing.problems, copies, scales)
     correlations = [look.pair.correlation for look in looks if look.pair and look.pair.correlation is not None]
@@ -60,6 +63,11 @@ def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     if result.get("correlation") is not None:
         lines.append(("NIR", f"correlation with the target's luma {result['correlation']:.2f} (median)"))
     return lines
+
+
+def _given(data: Data, side: Side, type: str, type_maximum: float) -> float | None:
+    """The user's full scale, as far as it is said of a side's files of this type."""
+    return given_scale(data, side, Picture(np.empty((0, 0, 1), type), type_maximum=type_maximum))
 
 
 def _seen(looks: Sequence[Look], side: str) -> list[SideLook]:
@@ -114,7 +122,8 @@ def _scale_in_words(scale: dict[str, Any]) -> str:
     bits = f" holding {scale['bits']} bits" if scale["bits"] and f"uint{scale['bits']}" != scale["type"] else ""
     shifted = f" × {2 ** scale['shift']}" if scale["shift"] else ""
     declared = f", full scale declared in {scale['declared']}" if scale["declared"] else ""
-    return f"{scale['type']}{bits}{shifted} (largest value {scale['largest']:g}{declared})"
+    given = "" if scale["given"] is None else f", full scale {scale['given']:g} as given"
+    return f"{scale['type']}{bits}{shifted} (largest value {scale['largest']:g}{declared}{given})"
 
 
 def _alignment_in_words(alignment: dict[str, Any]) -> str:

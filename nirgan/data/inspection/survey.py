@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nirgan.data.convert import checked_full_scale
 from nirgan.data.index import Data
 from nirgan.data.inspect import Listing, list_data
 from nirgan.data.inspection.journal import open_journal, read_journal, stamp_of
@@ -34,6 +35,8 @@ class Survey:
 def survey(
     specs: Sequence[str],
     *,
+    band: int | None = None,
+    full_scale: float | None = None,
     workers: int = 0,
     journal: Path | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -42,18 +45,21 @@ def survey(
 
     Args:
         specs: Folders, ``LAYOUT:FOLDER``, or names of cards.
+        band: Band that is the source, from 1.
+        full_scale: Stored source value that means 1.0.
         workers: Processes at most; few pairs are looked at here.
         journal: File for what was seen; it is made, or read and continued.
         on_progress: Told the number of records done and of all.
 
     Raises:
-        NirganError: if a folder is missing, empty, or in no known layout.
+        NirganError: if a folder is missing, empty, or in no known layout, or the full scale is no positive number.
         OSError: if the journal cannot be written.
     """
+    scale = None if full_scale is None else checked_full_scale(full_scale)
     listing = list_data(specs)
-    data = Data(task="nir2rgb", pairing=listing.pairing, source_channels=1, all_records=[])
+    data = Data("nir2rgb", listing.pairing, source_channels=1, all_records=[], band=band, full_scale=scale)
     known = read_journal(journal)
-    stamps = [stamp_of(record) for record in listing.records]
+    stamps = [stamp_of(record, band) for record in listing.records]
     new = [record for record, stamp in zip(listing.records, stamps, strict=True) if stamp not in known]
     fresh = in_processes(Looker(data), new, min(workers, len(new) // _WORTH_A_PROCESS))
     looks: list[Look] = []
