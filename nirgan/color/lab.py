@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import kornia.color
 import torch
 from torch import Tensor
 
@@ -12,11 +11,15 @@ _LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB (B,3,H,W) in [0, 1] to Lab: L 0…100, a and b about −110…110."""
+    import kornia.color  # here: it takes a second, and what reads pictures needs lightness alone
+
     return kornia.color.rgb_to_lab(rgb)
 
 
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """Convert Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
+    import kornia.color
+
     return kornia.color.lab_to_rgb(lab, clip=clip)
 
 
