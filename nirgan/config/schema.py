@@ -103,8 +103,8 @@ class DataSettings(Section):
     cache_mb: Annotated[int, Field(ge=0)] = 2048
     """Decoded pictures kept in memory, per process, at most this much; 0 keeps none."""
     disk_cache: str | None = None
-    """Folder that keeps decoded pictures between epochs and runs, for sets that do not fit into memory. None keeps none,
-    because they take several times the room of their files, which nobody should find taken unasked."""
+    """Folder that keeps decoded pictures between epochs and runs, for sets that do not fit into memory. None keeps
+    none, because they take several times the room of their files, which nobody should find taken unasked."""
     disk_cache_mb: Annotated[int, Field(ge=0)] = 100_000
     """At most this much in that folder, whoever wrote it."""
     val_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1

@@ -33,9 +33,9 @@ def command(
     from nirgan.data.files import write_picture
     from nirgan.data.preview import contact_sheet
 
-    augment = check(parse_overrides(set_), "--set").dataset.augment
-    opened = open_described(data, task, pairing, seed, band=band, full_scale=full_scale)
-    sheet, failed = contact_sheet(opened, crop=crop, count=count, seed=seed, augment=augment)
+    settings = check(parse_overrides(set_), "--set").dataset
+    opened = open_described(data, task, pairing, seed, band=band, full_scale=full_scale, max_pixels=settings.max_pixels)
+    sheet, failed = contact_sheet(opened, crop=crop, count=count, seed=seed, augment=settings.augment)
     write_picture(out, sheet)
     if json:
         emit_json({"written": str(out), "failed": failed})
