@@ -6,7 +6,10 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from nirgan.errors import NirganError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,6 +26,9 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers:
             fail should return its failure, because an exception ends all.
         items: Read as they are needed.
         workers: Processes; 0 works here.
+
+    Raises:
+        NirganError: if the system has killed a process.
     """
     if not workers:
         yield from map(work, items)
@@ -38,6 +44,10 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise NirganError(
+                "a worker process was killed, most often for want of memory; run it again with fewer: --workers 1"
+            ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

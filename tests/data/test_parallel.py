@@ -8,6 +8,7 @@ import os
 import pytest
 
 from nirgan.data.parallel import in_processes
+from nirgan.errors import NirganError
 
 
 def double(number: int) -> int:
@@ -16,6 +17,10 @@ def double(number: int) -> int:
 
 def process(_: int) -> int:
     return os.getpid()
+
+
+def end(_: int) -> None:
+    os._exit(1)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -35,3 +40,8 @@ def test_items_are_read_as_they_are_needed(workers: int) -> None:
     assert [next(results) for _ in range(3)] == [0, 2, 4]
     results.close()
     assert next(numbers) < 20
+
+
+def test_a_process_that_was_killed_is_said_in_a_line() -> None:
+    with pytest.raises(NirganError, match=r"worker process was killed.*--workers 1"):
+        list(in_processes(end, range(3), 1))
