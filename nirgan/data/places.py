@@ -8,12 +8,11 @@ from pathlib import Path
 
 from nirgan.data.bands import Band
 from nirgan.data.sample import Pairing
+from nirgan.data.scenes.materials import NEAR_INFRARED
 from nirgan.errors import NirganError
 from nirgan.registry import LAYOUTS
 
 BUILT_IN = "synthetic"
-RENDERED_IN: Band = "850nm"
-"""Band of the built-in scenes' sources; see ``nirgan.data.scenes.materials``."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def locate(spec: str) -> Place:
         NirganError: if there is no such folder or card.
     """
     if spec == BUILT_IN:
-        return Place(None, wavelength=RENDERED_IN)
+        return Place(None, wavelength=NEAR_INFRARED)
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
         folder = expanded(rest)

@@ -15,9 +15,9 @@ import numpy as np
 
 from nirgan.data.bands import write_sidecar
 from nirgan.data.files import write_picture
-from nirgan.data.places import RENDERED_IN
 from nirgan.data.scenes.compose import CATEGORIES, paint
 from nirgan.data.scenes.dice import Dice
+from nirgan.data.scenes.materials import NEAR_INFRARED
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 
@@ -140,7 +140,7 @@ def write_scenes(
         if shift_px or rotation_deg or scale != 1:
             rows = "\n".join(" ".join(f"{value:.10g}" for value in row) for row in scene.matrix)
             write_whole(folder / "affine" / f"{name}.txt", (rows + "\n").encode())
-    write_sidecar(folder, RENDERED_IN)
+    write_sidecar(folder, NEAR_INFRARED)
     return written
 
 
