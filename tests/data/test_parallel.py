@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -45,3 +47,11 @@ def test_items_are_read_as_they_are_needed(workers: int) -> None:
 def test_a_process_that_was_killed_is_said_in_a_line() -> None:
     with pytest.raises(NirganError, match=r"worker process was killed.*--workers 1"):
         list(in_processes(end, range(3), 1))
+
+
+def test_a_new_process_imports_no_more_than_it_works_with() -> None:
+    work = "nirgan.data.grouping, nirgan.data.inspection.look, nirgan.registration.align_pair"
+    heavy = "kornia albumentations torchvision webdataset matplotlib rich typer"
+    code = f"import sys, {work}; print([name for name in '{heavy}'.split() if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
