@@ -167,7 +167,10 @@ def _stated(file: Path) -> Band | None:
         return None
     for key, value in read_yaml(file).items():
         if key != "wavelength":
-            raise NirganError(f"{file}: unknown key '{key}'{nearest(key, ['wavelength'])} (there is: wavelength)")
+            raise NirganError(
+                f"{file}: unknown key '{key}'{nearest(key, ['wavelength'])} (there is: wavelength; a file of this name "
+                "speaks of the pictures beside and below it, so settings of runs need another)"
+            )
         try:
             return parse_band(value)
         except ValueError as error:

@@ -85,6 +85,11 @@ class Options:
     least_confidence: float = 0.5
 
 
+def results_of(root: Path, side: str, name: str) -> list[Path]:
+    """Every file that could be the result of a side of a pair."""
+    return [root / side / f"{name}{suffix}" for suffix in (".png", ".tif", ".tiff")]
+
+
 @dataclass(frozen=True)
 class Job:
     """A record and where its results go.
@@ -106,7 +111,7 @@ class Job:
 
     def results(self, side: str) -> list[Path]:
         """Every file that could be the result of a side."""
-        return [self.root / side / f"{self.name}{suffix}" for suffix in (".png", ".tif", ".tiff")]
+        return results_of(self.root, side, self.name)
 
 
 @dataclass(frozen=True)

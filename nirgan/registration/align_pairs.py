@@ -17,7 +17,7 @@ from nirgan.data.index import Data, Record, first_of
 from nirgan.data.parallel import in_processes
 from nirgan.errors import NirganError
 from nirgan.files import csv_bytes, remove_parts, write_whole
-from nirgan.registration.align_pair import MATRIX_MEANS, AlignPair, Job, Options, Outcome
+from nirgan.registration.align_pair import MATRIX_MEANS, AlignPair, Job, Options, Outcome, results_of
 
 _OURS = "alignment.json"
 """File that marks a folder as this command's own."""
@@ -31,10 +31,12 @@ class AlignedPairs:
     Attributes:
         out: Folder of the results.
         outcomes: One a pair, in the order of their keys, then one for each picture without partner.
+        strays: Pictures in ``out`` of pairs that are no more, or have another name now.
     """
 
     out: Path
     outcomes: list[Outcome] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
 
     def of(self, status: str) -> list[Outcome]:
         """The outcomes of one status."""
@@ -50,6 +52,7 @@ class AlignedPairs:
             "kept": sum(outcome.kept for outcome in aligned),
             "refused": [{"key": o.key, "confidence": o.confidence, "reason": o.reason} for o in self.of("refused")],
             "failed": [{"key": o.key, "error": o.reason} for o in self.of("failed")],
+            "strays": self.strays,
             "median": {name: _median(aligned, name) for name in _NUMBERS},
             "transforms": str(self.out / "transforms.csv"),
         }
@@ -91,6 +94,7 @@ def align_pairs(
             result.outcomes.append(outcome)
             on_progress(len(result.outcomes), len(jobs))
     result.outcomes += _without_partner(data)
+    result.strays = _strays(out, jobs)
     write_whole(out / "transforms.csv", csv_bytes(_table(result.outcomes)))
     return result
 
@@ -115,6 +119,18 @@ def _without_partner(data: Data) -> list[Outcome]:
     lonely = [record for record in data.records() if not (record.has_source_file and record.has_target)]
     missing = {record.key: "colour" if record.has_source_file else "near-infrared" for record in lonely}
     return [Outcome(key, "", "refused", f"there is no {what} picture of that name") for key, what in missing.items()]
+
+
+def _strays(out: Path, jobs: list[Job]) -> list[str]:
+    """Sources that earlier calls have written and this one has not; whoever reads the folder would take them."""
+    ours = {job.note for job in jobs}
+    found = []
+    for root in (out, *(path for path in sorted(out.iterdir()) if path.is_dir())):
+        notes = root / "alignment"
+        for note in sorted(set(notes.rglob("*.json")) - ours):
+            name = note.relative_to(notes).with_suffix("").as_posix()
+            found += [str(path) for path in results_of(root, "nir", name) if path.is_file()]
+    return found
 
 
 def result_name(record: Record) -> str:

@@ -137,6 +137,18 @@ def test_pictures_without_partner_stop_nobody(nirgan: Nirgan, folder: Path, tmp_
         assert option not in words
 
 
+def test_what_is_left_of_pairs_that_are_no_more_is_said(nirgan: Nirgan, folder: Path, tmp_path: Path) -> None:
+    align = ("data", "align", folder, "--out", tmp_path / "out", "--workers", 0, "--json")
+    assert json.loads(nirgan(*align).out)["strays"] == []
+    for side in ("nir", "rgb"):
+        (folder / side / "urban" / "b.png").rename(folder / side / "urban" / "c.1.png")
+    ended = nirgan(*align)
+    left = str(tmp_path / "out" / "nir" / "urban" / "b.png")
+    assert json.loads(ended.out)["strays"] == [left]
+    assert f"first: {left}; remove them" in ended.err
+    assert (json.loads(ended.out)["count"], json.loads(ended.out)["kept"]) == (2, 1)
+
+
 def test_photographs_alone_are_refused_without_options_that_are_none(nirgan: Nirgan, tmp_path: Path) -> None:
     write_scene(tmp_path / "cameras", "a", 0)
     words = nirgan("data", "align", tmp_path / "cameras" / "rgb", "--out", tmp_path / "out").refused

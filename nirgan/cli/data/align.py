@@ -60,7 +60,7 @@ def command(
     processes = (os.cpu_count() or 1) if workers is None else workers
     with progress("aligning") as show:
         result = align_pairs(data, out, options, workers=processes, on_progress=show)
-    _report(result, as_json=json)
+    _report(result, folder, as_json=json)
 
 
 def _keep_apart(folder: str, out: Path) -> None:
@@ -71,8 +71,10 @@ def _keep_apart(folder: str, out: Path) -> None:
         raise NirganError(f"--out {out}: lies in {folder}, whose pictures stay as they are; name a folder elsewhere")
 
 
-def _report(result: AlignedPairs, *, as_json: bool) -> None:
+def _report(result: AlignedPairs, folder: str, *, as_json: bool) -> None:
     """Say what was done; leave with 1 if some pairs were not aligned and with 2 if no pair could be read."""
+    from nirgan.data.index import first_of
+
     summary, refused, failed = result.as_json(), result.of("refused"), result.of("failed")
     if failed and all(outcome.confidence is None for outcome in result.outcomes):  # nothing was measured
         more = f" (and {len(failed) - 1} more pairs)" if len(failed) > 1 else ""
@@ -81,6 +83,11 @@ def _report(result: AlignedPairs, *, as_json: bool) -> None:
         emit_json(summary)
     kept = f", {summary['kept']} of them before" if summary["kept"] else ""
     say(f"{summary['aligned']} of {summary['count']} pairs aligned -> {result.out}{kept}")
+    if result.strays:
+        say(
+            f"{len(result.strays)} pairs in {result.out} are none of {folder} now, first: {first_of(result.strays)}; "
+            "remove them, or align into a new folder"
+        )
     for outcome in refused:
         say(f"refused: {outcome.key}: {outcome.reason}")
     for outcome in failed:
