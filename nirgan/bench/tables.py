@@ -79,8 +79,8 @@ def _loader_table(models: Sequence[Result]) -> Table:
         loader, step, name = model.get("loader", {"measured": (), "failed": {}}), model.get("step"), _name(model)
         for measured in loader["measured"]:
             for way, speed in measured["images_per_s"].items():
-                alone = step and not measured["workers"]  # nothing overlaps then
-                need = step["images_per_s"]["nirgan"]["median"] / speed["median"] if alone else None
+                alone = not measured["workers"]  # nothing overlaps then
+                need = step["images_per_s"]["nirgan"]["median"] / speed["median"] if step and alone else None
                 ratio = _spread(measured["times_as_fast"].get(way))
                 share = "" if need is None else f"{need:.1%}"
                 table.add_row(name, way, str(measured["workers"]), _spread(speed), ratio, share)

@@ -183,7 +183,7 @@ def _exact(pixels: Array) -> str:
     if (pixels == pixels[0, 0]).all():
         return ""
     digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8))
+    digest.update(np.ascontiguousarray(pixels).tobytes())
     return digest.hexdigest()
 
 

@@ -170,7 +170,7 @@ def _table(outcomes: list[Outcome]) -> list[list[Any]]:
         matrix = [value for row in o.matrix for value in row] if o.matrix else [""] * 9
         numbers = [getattr(o, name) for name in _NUMBERS]
         written = ["" if number is None else number for number in numbers]
-        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *(o.rectangle or [""] * 4), o.reason])
+        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *([""] * 4 if o.rectangle is None else o.rectangle), o.reason])
     return rows
 
 

@@ -143,7 +143,7 @@ def _members(shard: Path, problems: list[str]) -> Iterator[Member]:
     size = shard.stat().st_size
     with _Headers(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         while (header := tar.next()) is not None:
-            tar.members = []  # it would keep them all
+            tar.members = []  # type: ignore[attr-defined]  # it would keep them all
             if header.size < 0 or tar.offset <= header.offset:  # a negative size leads tarfile round in circles
                 raise tarfile.ReadError(f"{header.name} has {header.size} bytes")
             if why := _refused(header):
