@@ -26,7 +26,7 @@ def command(
     data: Annotated[list[str] | None, typer.Option(help="Pairs; repeatable. Default: the built-in scenes.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="NAME or NAME+OPTION; repeatable. Default: all.")] = None,
     minutes: Annotated[float, typer.Option(help="Training time of each model.")] = 15.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, instead of minutes.")] = None,
+    steps: Annotated[list[str] | None, typer.Option(help="Instead of minutes: N, or METHOD=N; repeatable.")] = None,
     preset: Annotated[str, typer.Option(help="Of every model.")] = "small",
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -35,8 +35,8 @@ def command(
     from nirgan.reporting.series import check_same_pictures, run_in_turn, score_once, settings_of, train_once
     from nirgan.reporting.sheets import csv_table
 
-    limit = {"minutes": minutes} if steps is None else {"steps": steps}
-    given = settings_of(model or nir_models(), {"preset": preset, "data": data or [], "seed": seed, **limit})
+    common = {"preset": preset, "data": data or [], "seed": seed}
+    given = settings_of(model or nir_models(), common, minutes=minutes, steps=steps or ())
 
     def measure(name: str) -> dict[str, Any]:
         folder = out / "runs" / name
@@ -91,7 +91,7 @@ def markdown(results: Results) -> Iterator[str]:
     columns = ["model", *headings()]
     yield "# NIR to RGB: every recipe trained alike\n"
     first = next(iter(results.values()))
-    yield conditions(first["training"]["settings"], first["best"])
+    yield conditions([result["training"]["settings"] for result in results.values()], first["best"])
     yield "`best` was chosen by validation during training.\n"
     rows = [[f"{name} {weights}".strip(), *scores(of["metrics"])] for name, weights, _, of in whole]
     yield markdown_table(columns, rows)

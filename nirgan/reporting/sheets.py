@@ -58,9 +58,12 @@ def training_table(trainings: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown_table(columns, [[name, *(f"{of[key]:,}" for key in keys)] for name, of in trainings.items()])
 
 
-def conditions(settings: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """What all lines of a table have in common, from the settings of one training and one evaluation."""
+def conditions(trainings: Iterable[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+    """What all lines of a table have in common, from the settings of its trainings and one evaluation."""
+    settings, *others = trainings
     limit = f"{settings['minutes']:g} minutes" if "minutes" in settings else f"{settings['steps']} steps"
+    if any(other.get("steps") != settings.get("steps") for other in others):
+        limit = "The steps below"
     return (
         f"{limit} of training each, preset {settings['preset']}, seed {settings['seed']}. "
         f"Protocol {summary['protocol']} on {summary['count']} pictures (hash {summary['data']['hash']}): mean and "
