@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import albumentations as A
 import cv2
 import numpy as np
 
@@ -38,12 +37,12 @@ class Augment:
         return min(largest, max(1, round(crop * random.uniform(1 - self.scale, 1 + self.scale))))
 
     def geometry(self, picture: Array, random: np.random.Generator) -> Array:
-        """Flip and rotate; two pictures with generators in one state are changed alike."""
+        """Flip and rotate, as a view; two pictures with generators in one state are changed alike."""
         return _apply(self._geometry, random, picture)
 
     def photometry(self, source: Array, random: np.random.Generator) -> Array:
         """Change a source as cameras differ; values stay in [0, 1]."""
-        return _apply(self._photometry, random, source)
+        return _apply(self._photometry, random, np.ascontiguousarray(source))  # OpenCV takes no views
 
 
 def geometry_alone(settings: Augmentation) -> Augmentation:
@@ -67,13 +66,17 @@ def resize(picture: Array, side: int) -> Array:
 def _geometry(settings: Augmentation) -> list[Step]:
     steps: list[Step] = []
     if settings.flip:
-        steps.append(_seeded(A.HorizontalFlip(p=settings.flip)))
+        steps.append(partial(_flip, probability=settings.flip))
     if settings.rotate90:
-        steps.append(_seeded(A.RandomRotate90(p=1.0)))
+        steps.append(_rotate90)
     return steps
 
 
 def _photometry(settings: Augmentation) -> list[Step]:
+    if settings == geometry_alone(settings):
+        return []
+    import albumentations as A  # here: it takes a second, and most trainings ask for none of it
+
     steps: list[Step] = []
     if settings.blur:
         steps.append(_seeded(A.GaussianBlur(sigma_limit=(min(_LEAST_BLUR, settings.blur), settings.blur), p=1.0)))
@@ -108,9 +111,17 @@ def _seeded(transform: Any) -> Step:
 
 def _by_albumentations(picture: Array, random: np.random.Generator, *, transform: Any) -> Array:
     # albumentations repeats its randomness in every worker and epoch, and `Compose.set_random_seed` gives every
-    # transform in it the same seed, so that flip and rotation would always come together: each is seeded apart.
+    # transform in it the same seed, so that strong blur would always come with strong noise: each is seeded apart.
     transform.set_random_seed(int(random.integers(2**32)))
     return transform(image=picture)["image"]
+
+
+def _flip(picture: Array, random: np.random.Generator, *, probability: float) -> Array:
+    return picture[:, ::-1] if random.random() < probability else picture
+
+
+def _rotate90(picture: Array, random: np.random.Generator) -> Array:
+    return np.rot90(picture, int(random.integers(4)))
 
 
 def _vignetting(picture: Array, random: np.random.Generator, *, largest: float) -> Array:

@@ -13,6 +13,7 @@ import torch
 from nirgan.config.schema import Augmentation
 from nirgan.data.augment import Augment, resize
 from nirgan.data.cache import PictureCache
+from nirgan.data.convert import to_unit
 from nirgan.data.disk_cache import DiskCache, Prepared
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
@@ -23,8 +24,6 @@ from nirgan.data.pictures import (
     prepare_target,
     read_side,
     scale_of,
-    source_part,
-    target_part,
 )
 from nirgan.data.sample import Pairing, Sample, SampleKey
 from nirgan.data.sizes import Size, check_sizes, target_scale
@@ -126,15 +125,17 @@ class TrainingSet:
         target_window = self._window(target, target_random, scale)
         if together and record.pairing == Pairing.UNREGISTERED:
             target_window = source_window.seen_by(_size(source), _size(target), scale)
-        target_array = self._geometry(target_part(target_record, target_window.of(target)), target_random)
+        target_crop = _channels_first(self._cut(target_record, target, target_window, target_random))
         if self.data.task == "gray2rgb" and together:
-            source_array = lightness_of(target_array)
+            source_crop = _lightness(target_crop)
         else:
-            source_array = self._geometry(self._convert_source(record, source_window.of(source)), source_random)
-        source_array = self._photometry(source_array, key)
+            source_crop = self._cut(record, source, source_window, source_random)
+            if self.data.task == "gray2rgb":
+                source_crop = _lightness(_channels_first(source_crop))
+        source_crop = self._augment.photometry(source_crop, self._random(key, _PHOTOMETRY))
         return Sample(
-            source=torch.from_numpy(source_array),
-            target=torch.from_numpy(target_array),
+            source=torch.from_numpy(_channels_first(source_crop)),
+            target=torch.from_numpy(target_crop),
             pairing=record.pairing if together else Pairing.UNPAIRED,
             key=record.key,
             path=record.path,
@@ -142,10 +143,9 @@ class TrainingSet:
             category=record.category,
         )
 
-    def _convert_source(self, record: Record, crop: Picture) -> Array:
-        if self.data.task == "gray2rgb":
-            return lightness_of(target_part(record, crop))
-        return source_part(record, crop)
+    def _cut(self, record: Record, picture: Picture, window: Window, random: np.random.Generator) -> Array:
+        """A part of a prepared picture as (crop, crop, C) float32 in [0, 1], flipped and turned."""
+        return self._augment.geometry(resize(to_unit(window.of(picture), record.path), self.crop), random)
 
     def _window(self, picture: Picture, random: np.random.Generator, scale: float = 1.0) -> Window:
         """A random square of a picture whose pixels are ``scale`` to one of the sources'."""
@@ -161,14 +161,6 @@ class TrainingSet:
             except NirganError:  # of its partner, which is named when its turn comes
                 self._target_scales[record.key] = 1.0
         return self._target_scales[record.key]
-
-    def _geometry(self, array: Array, random: np.random.Generator) -> Array:
-        picture = resize(np.ascontiguousarray(array.transpose(1, 2, 0)), self.crop)
-        return _channels_first(self._augment.geometry(picture, random))
-
-    def _photometry(self, source: Array, key: SampleKey) -> Array:
-        picture = np.ascontiguousarray(source.transpose(1, 2, 0))
-        return _channels_first(self._augment.photometry(picture, self._random(key, _PHOTOMETRY)))
 
     def _random(self, key: SampleKey, use: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, use, key.epoch, key.source, key.target])
@@ -220,6 +212,11 @@ class TrainingSet:
 def _size(picture: Picture) -> Size:
     height, width = picture.pixels.shape[:2]
     return height, width
+
+
+def _lightness(target: Array) -> Array:
+    """(H, W, 1) of a crop (3, H, W)."""
+    return lightness_of(target).transpose(1, 2, 0)
 
 
 def _channels_first(picture: Array) -> Array:

@@ -130,16 +130,6 @@ def prepare_target(data: Data, record: Record, picture: Picture, *, checked: boo
     return _settled(picture, scale_of(data, "target", picture))
 
 
-def source_part(record: Record, part: Picture) -> Array:
-    """A part of a picture from ``prepare_source`` as (C, H, W) float32 in [0, 1]."""
-    return to_source(part, "nir2rgb", full_scale=part.full_scale, path=record.path)
-
-
-def target_part(record: Record, part: Picture) -> Array:
-    """A part of a picture from ``prepare_target`` as (3, H, W) float32 in [0, 1]."""
-    return to_target(part, record.target or record.path, full_scale=part.full_scale)
-
-
 def check_channels(data: Data, record: Record, source: Array) -> None:
     """Raise NirganError if a source has other channels than the data's first source."""
     if source.shape[0] != data.source_channels:
@@ -174,8 +164,11 @@ def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, flo
 
 def _settled(picture: Picture, scale: float) -> Picture:
     kind = picture.pixels.dtype
-    largest = scale if kind.kind == "f" else min(math.ceil(scale), np.iinfo(kind).max)
-    return replace(picture, pixels=np.minimum(picture.pixels, kind.type(largest)), full_scale=scale)
+    if kind.kind == "u" and scale >= np.iinfo(kind).max:  # none can be above
+        # In memory of its own: one band would keep all of them in the cache.
+        return replace(picture, pixels=np.ascontiguousarray(picture.pixels), full_scale=scale)
+    largest = kind.type(scale if kind.kind == "f" else math.ceil(scale))
+    return replace(picture, pixels=np.minimum(picture.pixels, largest), full_scale=scale)
 
 
 def _rendered(seed: int, index: int, side: Side) -> Picture:
