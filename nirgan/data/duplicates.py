@@ -1,7 +1,8 @@
 """Copies among pictures: of the same pixels, and of nearly the same.
 
-Nearly the same are pictures that were saved, resized or exposed anew, and crops that share half of their width. They
-are found by a perceptual hash of the whole picture and of its left and right half, each compared with each:
+Nearly the same are pictures that were saved, resized or exposed anew, crops that share half of their width, and the
+square crops that data sets are made of: at either end or in the middle of a picture, over its whole shorter side. They
+are found by a perceptual hash of the whole picture and of each of these parts, each compared with each:
 
 - The hash is that of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2:
   a 32×32 grey version, its DCT, the 8×8 coefficients from (1, 1) to (8, 8), one bit each: above their median or not.
@@ -12,6 +13,13 @@ are found by a perceptual hash of the whole picture and of its left and right ha
   tone keep that order.
 - Of a picture without detail (a clear sky, a black frame) both would be hashes of noise. It has none, and is near to
   nothing.
+
+Smaller crops, other photographs of one place and crops that were turned are not found. In 357 real pairs of 169 scenes
+(photographs and 256×256 crops of them) 434 times two pairs show one scene. Of the 106 times that these are a
+photograph and its crop, 27 are found, all of those whose crop is such a square; of the 315 that are two crops, 66; of
+the 13 that are two photographs of one place, none. Of 63,112 times that they show different scenes, none is taken for
+one. Top and bottom halves would find three more, and with them pictures would look alike four times as often that only
+share where the sky ends.
 """
 
 from __future__ import annotations
@@ -52,7 +60,8 @@ class Fingerprint:
     Attributes:
         exact: Hash of size, type and pixels, 32 hex digits; empty for a picture of one colour, which equals others
             without being their copy.
-        phash: Perceptual hash, 64 bits, of the whole, the left half and the right half; 0 where there is no detail.
+        phash: Perceptual hash, 64 bits, of the whole, of its left and its right half, and of the squares in what is not
+            square: at both ends and in the middle; 0 where there is no detail.
         dhash: The second hash of the same.
     """
 
@@ -64,9 +73,8 @@ class Fingerprint:
 def fingerprint_of(pixels: Array) -> Fingerprint:
     """Fingerprint of a decoded picture (H, W, C) uint8, uint16 or float32; its channels count as one grey."""
     grey = shrink(pixels, _SMALL).astype(np.float32).mean(axis=2) * np.float32(255 / own_white(pixels))
-    width = grey.shape[1]
-    hashes = [_hashes(part) for part in (grey, grey[:, : (width + 1) // 2], grey[:, width // 2 :])]
-    return Fingerprint(_exact(pixels), tuple(first for first, _ in hashes), tuple(second for _, second in hashes))
+    phash, dhash = zip(*map(_hashes, _parts(grey)), strict=True)
+    return Fingerprint(_exact(pixels), phash, dhash)
 
 
 def same_pixels(fingerprints: Mapping[Key, Fingerprint]) -> list[list[Key]]:
@@ -185,6 +193,17 @@ def _exact(pixels: Array) -> str:
     digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).tobytes())
     return digest.hexdigest()
+
+
+def _parts(grey: Array) -> list[Array]:
+    """What of a picture (h, w) is hashed: the whole, its halves, and its squares if it is none itself."""
+    height, width = grey.shape
+    parts = [grey, grey[:, : (width + 1) // 2], grey[:, width // 2 :]]
+    if height != width:
+        side, rest = min(height, width), abs(height - width)
+        along = [slice(first, first + side) for first in (0, rest, rest // 2)]
+        parts += [grey[:, across] if width > height else grey[across] for across in along]
+    return parts
 
 
 def _hashes(grey: Array) -> tuple[int, int]:

@@ -95,7 +95,7 @@ def test_a_long_series_of_almost_equal_pictures_is_one_group() -> None:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_pictures() -> None:
-    numbers = np.random.default_rng(0).integers(1, 2**63, (100_000, 2, 3), dtype=np.uint64).tolist()
+    numbers = np.random.default_rng(0).integers(1, 2**63, (100_000, 2, 6), dtype=np.uint64).tolist()
     prints = {number: Fingerprint(str(number), tuple(p), tuple(d)) for number, (p, d) in enumerate(numbers)}
     prints[77] = prints[4]
     assert groups(prints) == [[4, 77]]
@@ -139,6 +139,15 @@ def test_crops_that_share_half_of_their_width_are_near() -> None:
         "another": fingerprint_of(photo(3)),
     }
     assert groups(prints) == [["left", "right", "half"]]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_square_crops_of_the_whole_shorter_side_are_near(turned: bool) -> None:
+    wide = photo(6, width=208)
+    crops = {"whole": wide, "first": wide[:, :128], "last": wide[:, 80:], "middle": wide[:, 40:168]}
+    crops["another"] = photo(7)
+    prints = {name: fingerprint_of(crop.transpose(1, 0, 2) if turned else crop) for name, crop in crops.items()}
+    assert groups(prints) == [["whole", "first", "last", "middle"]]
 
 
 def test_equal_pixels_are_exact_copies_whatever_the_memory_looks_like() -> None:
@@ -192,14 +201,19 @@ def test_real_pictures_are_found_in_another_format(real_data: Path, side: str) -
     assert missed == []
 
 
-@pytest.mark.parametrize("side", ["nir", "rgb"])
-def test_real_scenes_are_not_joined(real_data: Path, side: str) -> None:
+@pytest.mark.parametrize(
+    ("side", "crossing", "among_crops"), [("rgb", 27, 58), pytest.param("nir", 26, 58, marks=pytest.mark.slow)]
+)
+def test_real_scenes_are_not_joined_but_crops_to_their_photographs(
+    real_data: Path, side: str, crossing: int, among_crops: int
+) -> None:
     """nir-train holds crops of the same photographs; its split.csv says of which."""
     folder = real_data / "nir-train"
     with (folder / "split.csv").open(newline="") as table:
         scenes = {(row["set"], row["name"]): row["scene"] for row in csv.DictReader(table)}
-    prints = {
-        (name, stem): fingerprint_of(read_picture(folder / name / side / f"{stem}.jpg").pixels) for name, stem in scenes
-    }
-    joined = [{scenes[key] for key in group} for group in groups(prints)]
-    assert [group for group in joined if len(group) > 1] == []
+    prints = {key: fingerprint_of(read_picture(folder / key[0] / side / f"{key[1]}.jpg").pixels) for key in scenes}
+    found = [pair for group in groups(prints) for pair in combinations(group, 2)]
+    assert [pair for pair in found if scenes[pair[0]] != scenes[pair[1]]] == []
+    from_both = [pair for pair in found if pair[0][0] != pair[1][0]]
+    assert len(from_both) >= crossing
+    assert len(found) - len(from_both) >= among_crops

@@ -21,7 +21,7 @@ from nirgan.data.index import Record
 from nirgan.data.inspection.look import Look, PairLook, SideLook
 from nirgan.data.shards.contents import size_and_time
 
-MEASURES = 1
+MEASURES = 2
 """Number of what is measured and how; a look of another number is forgotten."""
 
 

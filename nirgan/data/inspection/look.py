@@ -23,6 +23,8 @@ LONGEST = 512
 """Pixels of the longer side at which the two pictures of a pair are compared."""
 _SHORTEST = 32
 """Pixels of the shorter side; on less, what is measured as a shift is chance."""
+_DIGITS = 2
+"""Of a shift in pixels: those behind change with where in memory a picture lies, and mean nothing."""
 LEAST_CONFIDENCE = 0.5
 """Below, a shift is not to be believed (``nirgan.registration.offset``)."""
 
@@ -179,7 +181,8 @@ def look_at_pair(pictures: dict[Side, Picture]) -> PairLook | None:
         return PairLook(correlation, fit, residual, None, None, None)
     offset = measure_offset(source, target)
     rows, columns = full[0] / source.shape[1], full[1] / source.shape[2]
-    return PairLook(correlation, fit, residual, offset.x * columns, offset.y * rows, offset.confidence)
+    x, y = (round(float(shift), _DIGITS) for shift in (offset.x * columns, offset.y * rows))
+    return PairLook(correlation, fit, residual, x, y, offset.confidence)
 
 
 def comparable(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray[Any, Any]:
