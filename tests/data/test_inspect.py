@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import scipy.optimize
 
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
@@ -156,18 +157,21 @@ def near_infrared(seed: int) -> np.ndarray:
     return photo(seed)[..., 0] // 2 + photo(seed + 100)[..., 0] // 2
 
 
-def test_mixture_is_what_numpy_says() -> None:
+@pytest.mark.parametrize("weights", [(0.5, 0.0, 0.0), (0.2, 0.3, 0.1), (0.6, 0.0, -0.5), (-0.3, -0.3, -0.3)])
+def test_mixture_is_what_scipy_says(weights: tuple[float, float, float]) -> None:
     target = photo(0).transpose(2, 0, 1).astype(np.float32) / 255
-    source = np.random.default_rng(1).random(target.shape[1:], dtype=np.float32) * 0.3 + 0.5 * target[0]
+    source = np.random.default_rng(1).random(target.shape[1:], dtype=np.float32) * 0.3
+    source = source + np.tensordot(np.float32(weights), target, axes=1)
     found = mixture(source, target)
     assert found is not None
     luma = np.tensordot([0.299, 0.587, 0.114], target, axes=1)
-    columns = np.column_stack([target.reshape(3, -1).T, np.ones(source.size)])
-    left = source.ravel() - columns @ np.linalg.lstsq(columns, source.ravel(), rcond=None)[0]
+    columns = target.reshape(3, -1).T - target.mean(axis=(1, 2))
+    centred = source.ravel() - source.mean()
+    _, left = scipy.optimize.nnls(columns.astype(np.float64), centred.astype(np.float64))
     correlation, fit, residual = found
     assert correlation == pytest.approx(np.corrcoef(source.ravel(), luma.ravel())[0, 1], abs=1e-4)
-    assert residual == pytest.approx(np.sqrt(np.mean(left**2)), rel=1e-3)
-    assert fit == pytest.approx(np.sqrt(1 - np.var(left) / np.var(source)), abs=1e-4)
+    assert residual == pytest.approx(left / np.sqrt(source.size), rel=1e-3)
+    assert fit == pytest.approx(np.sqrt(max(0, 1 - left**2 / np.sum(centred**2))), abs=1e-3)
 
 
 def test_mixture_of_pictures_of_one_value_is_unknown() -> None:
@@ -177,13 +181,14 @@ def test_mixture_of_pictures_of_one_value_is_unknown() -> None:
 
 
 def test_grey_rgb_that_poses_as_nir(tmp_path: Path, write) -> None:
-    for number, name in enumerate(["rec601", "red", "mean", "jpeg", "nir", "dark"]):
+    for number, name in enumerate(["rec601", "red", "mean", "jpeg", "sky", "nir", "dark"]):
         rgb = photo(number)
         grey = {
             "rec601": cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY),
             "red": rgb[..., 0],
             "mean": rgb.mean(axis=2).astype(np.uint8),
             "jpeg": cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY),
+            "sky": np.clip(128 + (rgb[..., 0] - 128.0) * 0.5 - (rgb[..., 2] - 128.0) * 0.5, 0, 255).astype(np.uint8),
             "nir": np.clip(rgb[..., 1] * 0.8 + photo(number + 50)[..., 0] * 0.2, 0, 255).astype(np.uint8),
             "dark": (rgb[..., 1] * 0.02 + photo(number + 50)[..., 0] * 0.02).astype(np.uint8),
         }[name]
@@ -221,6 +226,9 @@ def test_what_pictures_alone_can_tell(tmp_path: Path, write) -> None:
         "blank": ["blank"],
     }
     assert list(found)[:3] == ["unreadable", "different sizes", "different channels"]  # the worst first
+    files = {problem["kind"]: problem["files"] for problem in result["problems"]}
+    assert files["no colour"] == [str(tmp_path / "rgb" / "grey.png")]
+    assert files["saturated"] == [str(tmp_path / "nir" / "burnt.png")]
     assert result["failed"][0].startswith(f"{broken}: ")
     assert set(result["advice"]) == set(found)
     assert result["count"] == 7

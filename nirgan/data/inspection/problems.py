@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from nirgan.data.index import Problem, Record
 from nirgan.data.inspect import DIFFERENT_SIZES, MISSING_PARTNER, SCENE_LEAK, UNREADABLE
@@ -52,9 +53,9 @@ def problems_of(
     files: dict[str, dict[str, None]] = {}  # sets that keep their order
     for record, look in zip(records, looks, strict=True):
         for side in look.failed:
-            files.setdefault(UNREADABLE, {})[str(getattr(record, side) or record.path)] = None
-        for kind in _kinds(record, look, scales):
-            files.setdefault(kind, {})[str(record.path)] = None
+            files.setdefault(UNREADABLE, {})[str(_file_of(record, side))] = None
+        for kind, path in _kinds(record, look, scales):
+            files.setdefault(kind, {})[str(path)] = None
     for kind, found in ((COPY_LEAK, copies.leaking(records)), (EXACT, copies.exact), (NEAR, copies.near)):
         for number in _members(found):
             files.setdefault(kind, {})[str(records[number].path)] = None
@@ -80,12 +81,17 @@ def saturated_share(look: SideLook, scales: dict[tuple[str, float], FullScale]) 
     return look.at_largest if look.largest == scales[group_of(look)].largest and not look.blank else 0.0
 
 
-def _kinds(record: Record, look: Look, scales: Scales) -> Iterator[str]:
-    """Kinds of problems that one record has; some perhaps twice."""
+def _kinds(record: Record, look: Look, scales: Scales) -> Iterator[tuple[str, Path]]:
+    """Kinds of problems that one record has, and the file to look at: of a side that side's, of the pair its source."""
     for side, seen in look.sides():
-        yield from _kinds_of_side(seen, scales[side])
-    if look.target and look.target.channels != 3:
-        yield NO_COLOUR
+        path = _file_of(record, side)
+        yield from ((kind, path) for kind in _kinds_of_side(seen, scales[side]))
+        if side == "target" and seen.channels != 3:
+            yield NO_COLOUR, path
+    yield from ((kind, record.path) for kind in _kinds_of_pair(record, look))
+
+
+def _kinds_of_pair(record: Record, look: Look) -> Iterator[str]:
     registered = record.pairing == Pairing.REGISTERED
     if registered and look.pair is None and len(look.sides()) == 2:
         yield DIFFERENT_SIZES
@@ -111,6 +117,10 @@ def _is_mixture(pair: PairLook) -> bool:
     if pair.fit is None or pair.residual is None:
         return False
     return pair.fit >= LEAST_FIT and pair.residual <= LARGEST_RESIDUAL
+
+
+def _file_of(record: Record, side: Side) -> Path:
+    return (record.source if side == "source" else record.target) or record.path
 
 
 def _members(groups: Iterable[Group]) -> Iterator[int]:
