@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class SideLook:
         largest: Largest stored value.
         used_bits: Bits that are set in any stored value; 0 of float files.
         at_largest: Share of pixels with the largest value in some channel.
-        channels_differ: Whether it is a source of three channels that do not count as one.
+        channels_differ: Whether it has three channels that do not count as one.
         fingerprint: Tells copies.
     """
 
@@ -161,7 +161,8 @@ def look_at_side(picture: Picture, side: Side) -> SideLook:
         largest=float(largest),
         used_bits=int(np.bitwise_or.reduce(pixels, axis=None)) if whole_numbers else 0,
         at_largest=float((pixels == largest).any(axis=2).mean()),
-        channels_differ=side == "source" and _channels_differ(picture),
+        # Of a target no training asks this, so its small version will do.
+        channels_differ=_channels_differ(picture, pixels if side == "source" else shrink(pixels, LONGEST)),
         fingerprint=fingerprint_of(pixels),
     )
 
@@ -191,11 +192,11 @@ def comparable(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray[Any, An
     return np.ascontiguousarray(np.clip(unit, 0, 1).transpose(2, 0, 1))
 
 
-def _channels_differ(picture: Picture) -> bool:
-    if picture.pixels.shape[2] != 3:
+def _channels_differ(picture: Picture, pixels: np.ndarray) -> bool:
+    if pixels.shape[2] != 3:
         return False
     try:
-        to_source(picture, "nir2rgb", full_scale=own_white(picture.pixels), path="")
+        to_source(replace(picture, pixels=pixels), "nir2rgb", full_scale=own_white(pixels), path="")
     except NirganError:
         return True
     return False

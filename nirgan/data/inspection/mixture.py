@@ -15,8 +15,8 @@ LARGEST_RESIDUAL = 0.015
 every conversion to grey do, with this correlation at least; and that what is left over is as little as rounding and
 JPEG leave, 4 of 255 levels. Of 357 real pairs (RGB-NIR Scene and its VCIP crops, JPEG) none comes near in both: of
 those with a correlation of 0.99 the least leaves 0.022 over, of those that leave 0.015 over the best has 0.984, a
-pyramid before a plain sky. Of 28 colour pictures made grey, all are told (by luma, mean, L*, one channel), 27 after JPEG of
-quality 75 and 20 of quality 50; equalised ones are not."""
+pyramid before a plain sky. Of 28 colour pictures made grey, all are told (by luma, mean, L*, one channel), 27 after
+JPEG of quality 75 and 20 of quality 50; equalised ones are not."""
 _LUMA = np.array([0.299, 0.587, 0.114])
 _NOTHING = 1e-12
 

@@ -19,7 +19,8 @@ LARGEST_SHIFT_PX = 2.0
 LARGEST_SATURATED = 0.05
 """Share of a picture's pixels at the largest value of its side."""
 COPY_LEAK = "copies in several splits"
-CHANNELS, NO_COLOUR, GREY, MISALIGNED = "different channels", "no colour", "grey as NIR", "misaligned"
+CHANNELS, NO_COLOUR, GREY = "different channels", "no colour", "grey as NIR"
+MISALIGNED, UNCLEAR = "misaligned", "alignment unclear"
 FULL_SCALE, EXACT, NEAR, SATURATED, BLANK = "full scale", "exact duplicates", "near duplicates", "saturated", "blank"
 
 _ADVICE = {
@@ -29,10 +30,11 @@ _ADVICE = {
     MISSING_PARTNER: "rename them, or train with --pairing unpaired",
     DIFFERENT_SIZES: "crop them alike, align them (`nirgan data align`), or train with --pairing unregistered",
     CHANNELS: "three that are no one grey picture: say which is near-infrared, --band 1, 2 or 3",
-    NO_COLOUR: "a target has to be RGB: leave these out",
+    NO_COLOUR: "a target has to be RGB, and with colours: leave these out",
     GREY: "sources made of their targets' colours hold nothing of near-infrared: the task gray2rgb is for such pairs",
     MISALIGNED: f"off by more than {LARGEST_SHIFT_PX:g} px: `nirgan data align` registers them, or train with "
     "--pairing unregistered",
+    UNCLEAR: "turned, scaled or warped against each other, or without detail: look at them (--out DIR)",
     FULL_SCALE: "",
     EXACT: "leave out all but one of each group, or keep each group in one split",
     NEAR: "keep each group in one split",
@@ -86,7 +88,9 @@ def _kinds(record: Record, look: Look, scales: Scales) -> Iterator[tuple[str, Pa
     for side, seen in look.sides():
         path = _file_of(record, side)
         yield from ((kind, path) for kind in _kinds_of_side(seen, scales[side]))
-        if side == "target" and seen.channels != 3:
+        if side == "source" and seen.channels_differ:
+            yield CHANNELS, path
+        if side == "target" and not seen.channels_differ and not seen.blank:
             yield NO_COLOUR, path
     yield from ((kind, record.path) for kind in _kinds_of_pair(record, look))
 
@@ -97,13 +101,14 @@ def _kinds_of_pair(record: Record, look: Look) -> Iterator[str]:
         yield DIFFERENT_SIZES
     if look.pair and _is_mixture(look.pair):
         yield GREY
-    if look.pair and registered and (look.pair.shift_px or 0.0) > LARGEST_SHIFT_PX:
-        yield MISALIGNED
+    if look.pair and registered and look.pair.confidence is not None:
+        if look.pair.shift_px is None:
+            yield UNCLEAR
+        elif look.pair.shift_px > LARGEST_SHIFT_PX:
+            yield MISALIGNED
 
 
 def _kinds_of_side(seen: SideLook, scales: dict[tuple[str, float], FullScale]) -> Iterator[str]:
-    if seen.channels_differ:
-        yield CHANNELS
     scale = scales[group_of(seen)]
     if (scale.to_say and seen.declared is None) or (scale.given is not None and seen.largest > scale.given):
         yield FULL_SCALE
