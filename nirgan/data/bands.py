@@ -4,7 +4,7 @@ Colours that were learned from one band are not those of another: dyes become br
 water absorbs around 970 nm. So the band of the training sources is kept in the weights, and pictures that are said to
 be of another band are named once. Nothing is guessed from pixels. The first of these that says it counts:
 
-1. ``nirgan.yaml`` beside the pictures or in a folder above them (the nearest counts), for training and translation
+1. ``band.yaml`` beside the pictures or in a folder above them (the nearest counts), for training and translation
    alike: one line, ``wavelength: 850`` (or ``850 nm``, ``broad``, ``grey``, ``lwir``).
 2. ``wavelength`` on the data set's card, where the data was named by it.
 3. The file's own XMP, ``Camera:CentralWavelength``, as multispectral cameras write it: one number, or one a band. Of
@@ -28,7 +28,7 @@ Band = str
 """``850nm`` (the centre of a filter or lamp), ``nir`` (all that a sensor sees beyond red), ``grey`` or ``lwir``."""
 PATTERN = r"^([0-9]{3,4}nm|nir|grey|lwir)$"
 """What a band looks like, as a regular expression."""
-SIDECAR = "nirgan.yaml"
+SIDECAR = "band.yaml"
 """File in which a folder of pictures says what its files do not."""
 
 _WORDS = {"broad": "nir", "nir": "nir", "grey": "grey", "gray": "grey", "lwir": "lwir"}
@@ -74,7 +74,7 @@ def in_words(band: Band) -> str:
 
 
 def write_sidecar(folder: Path, band: Band) -> None:
-    """Say in ``nirgan.yaml`` which band the pictures of a folder show; the file appears whole or not at all."""
+    """Say in ``band.yaml`` which band the pictures of a folder show; the file appears whole or not at all."""
     write_whole(folder / SIDECAR, f"wavelength: {band}\n".encode())
 
 
@@ -92,7 +92,7 @@ def band_in(metadata: Metadata, channel: int | None) -> Band | None:
 
 
 class Sidecars:
-    """What ``nirgan.yaml`` says of the pictures beside and below it; each folder is looked into once."""
+    """What ``band.yaml`` says of the pictures beside and below it; each folder is looked into once."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Band | None] = {}
@@ -101,7 +101,7 @@ class Sidecars:
         """The band that the nearest folder states, None if none does.
 
         Raises:
-            NirganError: if a ``nirgan.yaml`` holds anything else.
+            NirganError: if a ``band.yaml`` holds anything else.
         """
         return self._of(picture.absolute().parent)
 
@@ -169,7 +169,7 @@ def _stated(file: Path) -> Band | None:
         if key != "wavelength":
             raise NirganError(
                 f"{file}: unknown key '{key}'{nearest(key, ['wavelength'])} (there is: wavelength; a file of this name "
-                "speaks of the pictures beside and below it, so settings of runs need another)"
+                "speaks of the pictures beside and below it)"
             )
         try:
             return parse_band(value)

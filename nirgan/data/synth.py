@@ -104,7 +104,7 @@ def write_scenes(
 ) -> list[Path]:
     """Write scenes 0 to ``count`` - 1: ``nir/NAME.png``, ``rgb/NAME.png`` and, if misaligned, ``affine/NAME.txt``.
 
-    ``nirgan.yaml`` beside them says of which band they are.
+    ``band.yaml`` beside them says of which band they are.
 
     Args:
         folder: Made if it is not there.

@@ -78,7 +78,7 @@ def test_an_output_folder_inside_the_input_folder(nirgan: Nirgan, runs: Path, pa
     shutil.rmtree(pairs / "nir" / "colour")
     words = nirgan(*translate[:-2], "pairs", "--overwrite").refused  # results beside the source would replace it
     assert "pairs/a.png: the result would replace this input" in words
-    assert len(files_below(pairs)) == 18  # 8 pairs, the folder's nirgan.yaml, a.png
+    assert len(files_below(pairs)) == 18  # 8 pairs, the folder's band.yaml, a.png
 
 
 def test_a_run_inside_its_data_is_no_data(nirgan: Nirgan, pairs: Path) -> None:

@@ -59,7 +59,7 @@ def test_translate_names_another_band_once(
         ("wavelength: 940", ["940 nm"]),
         ("wavelength: broad", ["broad"]),
     ):
-        (tmp_path / "nirgan.yaml").write_text(line)
+        (tmp_path / "band.yaml").write_text(line)
         assert nirgan(*command).code == 0
         said = said_of_bands(caplog)
         assert len(said) == len(words)
@@ -70,9 +70,9 @@ def test_translate_names_another_band_once(
 def test_a_sidecar_that_means_nothing_is_refused_in_a_line(nirgan: Nirgan, tmp_path: Path) -> None:
     weights(tmp_path / "w.safetensors", wavelength="850nm")
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((32, 32), np.uint8))
-    (tmp_path / "nirgan.yaml").write_text("wavelength: red")
+    (tmp_path / "band.yaml").write_text("wavelength: red")
     assert (
-        "nirgan.yaml: wavelength: 'red' is no band"
+        "band.yaml: wavelength: 'red' is no band"
         in nirgan("translate", "a.png", "--weights", "w.safetensors").refused
     )
 
@@ -80,7 +80,7 @@ def test_a_sidecar_that_means_nothing_is_refused_in_a_line(nirgan: Nirgan, tmp_p
 def test_weights_of_four_band_files_know_their_band(
     nirgan: Nirgan, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (four_bands(tmp_path / "fields", 6) / "nirgan.yaml").write_text("wavelength: 850\n")
+    (four_bands(tmp_path / "fields", 6) / "band.yaml").write_text("wavelength: 850\n")
     train = ("train", "--model", "pix2pix", "--preset", "tiny", *QUICK, "--data", "fields", "--steps", "1")
     assert nirgan(*train, "--batch-size", "1", "--out", "run").code == 0
     info = read_info(tmp_path / "run" / "checkpoints" / "last" / "weights.safetensors")
@@ -94,7 +94,7 @@ def test_weights_of_four_band_files_know_their_band(
     assert own["count"] == 6
     assert not [note for note in own["notes"] if "trained on" in note]
 
-    (four_bands(tmp_path / "night", 2) / "nirgan.yaml").write_text("wavelength: 940\n")
+    (four_bands(tmp_path / "night", 2) / "band.yaml").write_text("wavelength: 940\n")
     other = nirgan("evaluate", "--weights", "run", "--data", "night", "--device", "cpu", "--json")
     result = json.loads(other.out)
     assert result["count"] == 2

@@ -284,7 +284,7 @@ def test_shards_can_be_packed_anew(folder: Path, shards: Path, tmp_path: Path) -
 
 def test_what_a_folder_says_of_its_light_goes_with_it(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("webdataset")
-    (folder / "nirgan.yaml").write_text("wavelength: 850\n")
+    (folder / "band.yaml").write_text("wavelength: 850\n")
     write_shards(str(folder), tmp_path / "packed")
     assert opened(tmp_path / "packed").wavelength == opened(folder).wavelength == "850nm"
 
@@ -293,12 +293,12 @@ def test_several_bands_are_said_and_not_carried(tmp_path: Path, write_pairs) -> 
     pytest.importorskip("webdataset")
     for name, line in (("one", "wavelength: 850\n"), ("two", "wavelength: broad\n"), ("three", "")):
         write_pairs(tmp_path / "sets" / name, ["a"])
-        (tmp_path / "sets" / name / "nirgan.yaml").write_text(line)
+        (tmp_path / "sets" / name / "band.yaml").write_text(line)
     packed = write_shards(str(tmp_path / "sets"), tmp_path / "packed")
     assert packed.problems == [
         "several bands, so that the shards say none: pack them apart: 3 (850 nm, broad near-infrared, not said)"
     ]
-    assert not (tmp_path / "packed" / "nirgan.yaml").exists()
+    assert not (tmp_path / "packed" / "band.yaml").exists()
 
 
 def test_built_in_scenes_are_no_files(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ about 500 MB, in the form that webdataset streams: the members of a sample share
                         SET/NAME.rgb.jpg    the target's file; one file for both is SET/NAME.pair.png
     index.csv           one line a sample: the same words, and where its files lie
     split.csv           that of the folder, if it has one
-    nirgan.yaml         the band of all sources, if it is stated (``nirgan.data.bands``)
+    band.yaml           the band of all sources, if it is stated (``nirgan.data.bands``)
 
 In members' names everything but letters, digits, ``_ - ~ /`` is written as ``%XX``; the true names are in the JSON.
 
