@@ -180,7 +180,9 @@ def _noted(job: Job, given: Mapping[str, Any]) -> Outcome | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     there = all(any(path.is_file() for path in job.results(side)) for side in ("nir", "rgb"))
-    return replace(outcome, kept=True) if there or outcome.status == "refused" else None
+    # The input's folder may have another name by now, and its pictures other keys.
+    now = replace(outcome, key=job.record.key, name=job.name, kept=True)
+    return now if there or outcome.status == "refused" else None
 
 
 def _forget(job: Job) -> None:

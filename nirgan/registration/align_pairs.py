@@ -85,7 +85,8 @@ def align_pairs(
     """
     jobs = _jobs(data, out)
     _prepare(out, data, options)
-    _carry(data, jobs, out)
+    if data.wavelength:
+        write_sidecar(out, data.wavelength)
     work = AlignPair(replace(data, all_records=[], problems=[], layouts=[]), options)
     result = AlignedPairs(out)
     on_progress(0, len(jobs))
@@ -93,6 +94,7 @@ def align_pairs(
         for outcome in outcomes:
             result.outcomes.append(outcome)
             on_progress(len(result.outcomes), len(jobs))
+    _carry_split(data, jobs, result)
     result.outcomes += _without_partner(data)
     result.strays = _strays(out, jobs)
     write_whole(out / "transforms.csv", csv_bytes(_table(result.outcomes)))
@@ -153,13 +155,12 @@ def _prepare(out: Path, data: Data, options: Options) -> None:
     write_whole(ours, json.dumps({**about, "least_confidence": options.least_confidence}, indent=1).encode())
 
 
-def _carry(data: Data, jobs: list[Job], out: Path) -> None:
-    """Write what the data says besides its pictures: its split, under the new names, and its band."""
-    if jobs and all(job.record.split for job in jobs):
-        renamed = [replace(job.record, name=job.name) for job in jobs]
-        replace(data, all_records=renamed).write_split(out / "split.csv")
-    if data.wavelength:
-        write_sidecar(out, data.wavelength)
+def _carry_split(data: Data, jobs: list[Job], result: AlignedPairs) -> None:
+    """Write the data's split, if it has one, of the pairs that were aligned and under their new names."""
+    aligned = {outcome.key for outcome in result.of("aligned")}
+    records = [replace(job.record, name=job.name) for job in jobs if job.record.key in aligned]
+    if records and all(record.split for record in records):
+        replace(data, all_records=records).write_split(result.out / "split.csv")
 
 
 def _table(outcomes: list[Outcome]) -> list[list[Any]]:
@@ -170,7 +171,8 @@ def _table(outcomes: list[Outcome]) -> list[list[Any]]:
         matrix = [value for row in o.matrix for value in row] if o.matrix else [""] * 9
         numbers = [getattr(o, name) for name in _NUMBERS]
         written = ["" if number is None else number for number in numbers]
-        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *([""] * 4 if o.rectangle is None else o.rectangle), o.reason])
+        rectangle = o.rectangle or [""] * 4
+        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *rectangle, o.reason])
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from shutil import copyfile
 
 import cv2
 import numpy as np
@@ -81,6 +82,12 @@ def test_what_is_done_is_not_done_again(nirgan: Nirgan, folder: Path, tmp_path: 
     assert again()["kept"] == 0
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     assert again()["kept"] == 2
+    # Under another name of the folder, too; then keys are those of now.
+    renamed = folder.rename(folder.with_name("renamed"))
+    ended = nirgan("data", "align", renamed, "--out", out, "--workers", 0, "--json")
+    assert json.loads(ended.out)["kept"] == 2
+    assert "cameras/" not in (out / "transforms.csv").read_text()
+    renamed.rename(folder)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == times
 
     (out / "nir" / "urban" / "b.png").unlink()  # as after a kill between the two pictures
@@ -181,8 +188,12 @@ def test_the_split_is_carried_over(nirgan: Nirgan, tmp_path: Path) -> None:
     write_scene(tmp_path / "sets" / "two", "a", 6)
     (tmp_path / "sets" / "split.csv").write_text(
         "set,name,category,scene,split\none,a,country,s1,train\none,b,urban,s2,test\ntwo,a,country,s1,train\n"
+        "two,refused,country,s3,val\n"
     )
-    assert nirgan("data", "align", tmp_path / "sets", "--out", tmp_path / "out", "--workers", 0).code == 0
+    write_scene(tmp_path / "sets" / "two", "refused", 8)
+    copyfile(tmp_path / "sets" / "two" / "nir" / "a.png", tmp_path / "sets" / "two" / "nir" / "refused.png")
+    assert nirgan("data", "align", tmp_path / "sets", "--out", tmp_path / "out", "--workers", 0).code == 1
+    assert "refused" not in (tmp_path / "out" / "split.csv").read_text()
     data = open_data([str(tmp_path / "out")], task="nir2rgb")
     found = {record.key: (record.category, record.scene, record.split) for record in data.records()}
     assert found == {

@@ -47,6 +47,14 @@ def test_no_value_is_beyond_those_of_the_source() -> None:
     assert (moved.min(), moved.max()) == (400, 4095)
 
 
+@pytest.mark.parametrize("stretch", [2, 4])
+def test_a_finer_source_is_averaged(stretch: int) -> None:
+    """A grating of one source pixel black and one white has no right place in target pixels of two or four."""
+    pixels = (np.indices((120, 160)).sum(0) % 2 * 200).astype(np.uint8)[..., None]
+    moved = moved_onto(pixels, np.diag([stretch, stretch, 1.0]), Rectangle(5, 5, 20, 15))
+    assert np.abs(moved.astype(float) - 100).max() < (40 if stretch == 2 else 2)
+
+
 def test_a_flow_adds_to_the_matrix() -> None:
     pixels = random("uint8")
     flow = np.zeros((30, 40, 2), np.float32)
