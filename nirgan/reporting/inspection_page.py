@@ -1,4 +1,4 @@
-"""An inspection as one page of HTML: what was found, and the worst pairs as pictures, one laid over the other.
+"""An inspection as one page of HTML: what was found, the copies, and the worst pairs, one laid over the other.
 
 The file needs nothing else: pictures are in it, there is no script, and the page itself forbids any to run. All that
 comes from file names is escaped.
@@ -29,7 +29,9 @@ from nirgan.files import write_whole
 _PAIRS = 12
 _FILES = 100
 """Files of a kind of problem, and groups of copies, that are named."""
-_LONGEST = 384
+_GROUPS, _MEMBERS = 12, 6
+"""Groups of copies that are shown, and pictures of each."""
+_LONGEST, _THUMBNAIL = 384, 160
 _SQUARES = 8
 """Squares of the checkerboard along the longer side."""
 _WHITE_PERCENTILE = 99.5
@@ -41,7 +43,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto
 body { color: #222; background: #fff }
 th { text-align: left; padding-right: 1rem; vertical-align: top; font-weight: 600 }
 figure { margin: 2rem 0 } figcaption { margin-bottom: .5rem } .row { display: flex; flex-wrap: wrap; gap: 1rem }
-img { display: block; width: 24rem; max-width: 100% } .blink { position: relative }
+img { display: block; width: 24rem; max-width: 100% } .copies img { width: auto } .blink { position: relative }
 .blink img + img { position: absolute; top: 0; left: 0; animation: blink 1.2s step-end infinite }
 .blink:hover img, .blink:focus img { animation-play-state: paused }
 @keyframes blink { 0% { opacity: 1 } 50% { opacity: 0 } 100% { opacity: 1 } }
@@ -54,7 +56,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 def write_page(path: Path, survey: Survey, result: Mapping[str, Any]) -> None:
     """Write the page of a survey and its report; the file appears whole or not at all.
 
-    Reads the worst pairs again; one that cannot be read any more is left out.
+    Reads the copies and the worst pairs again; one that cannot be read any more is left out.
     """
     shifts = [pair.shift_px for look in survey.looks if (pair := look.pair) and pair.shift_px is not None]
     body = [
@@ -64,6 +66,7 @@ def write_page(path: Path, survey: Survey, result: Mapping[str, Any]) -> None:
         *(_problem(result, problem) for problem in result["problems"]),
         *([] if result["problems"] else ["<p>None found.</p>"]),
         *_copies(result["copies"]),
+        *_thumbnails(survey, result["copies"]),
         *(["<h2>Misalignment</h2>", _histogram(shifts)] if shifts else []),
         *_figures(survey),
     ]
@@ -113,6 +116,27 @@ def _copies(copies: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[str]:
             yield f"<details><summary>{escape(kind)} copies in {len(groups)} groups</summary>{lines}</details>"
 
 
+def _thumbnails(survey: Survey, copies: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[str]:
+    """The first groups of copies as pictures, those that lie in several splits before the others."""
+    records = {record.key: record for record in survey.listing.records}
+    groups = [[records[key] for key in group] for of_kind in copies.values() for group in of_kind]
+    groups.sort(key=lambda group: len({record.split for record in group} - {""}) < 2)
+    for group in groups[:_GROUPS]:
+        shown = group[:_MEMBERS]
+        captions = [f"{record.key} ({record.split})" if record.split else record.key for record in shown]
+        captions += [f"… {len(group)} in all"] if len(group) > len(shown) else []
+        pictures = "".join(_thumbnail(survey.data, record) for record in shown)
+        yield f"<figure class='copies'><figcaption>{escape(', '.join(captions))}</figcaption>"
+        yield f"<div class='row'>{pictures}</div></figure>"
+
+
+def _thumbnail(data: Data, record: Record) -> str:
+    try:
+        return _image(_shown(data, record, "target" if record.has_target else "source", _THUMBNAIL))
+    except NirganError:  # it could be read a moment ago
+        return ""
+
+
 def _list(lines: Sequence[str]) -> str:
     more = f"<li>… and {len(lines) - _FILES} more, all with --json</li>" if len(lines) > _FILES else ""
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines[:_FILES])}{more}</ul>"
@@ -157,9 +181,9 @@ def _caption(pair: PairLook) -> str:
     return told if pair.shift_px is not None else f"shift not told with confidence ({pair.confidence:.2f})"
 
 
-def _shown(data: Data, record: Record, side: Side) -> np.ndarray:
+def _shown(data: Data, record: Record, side: Side, longest: int = _LONGEST) -> np.ndarray:
     """One side (3, h, w) in [0, 1], small and as bright as a picture should be."""
-    unit = comparable(read_chosen(data, record, side).pixels, _LONGEST)
+    unit = comparable(read_chosen(data, record, side).pixels, longest)
     if side == "source" or unit.shape[0] != 3:
         unit = np.repeat(unit.mean(axis=0, keepdims=True), 3, axis=0)
     white = max(float(np.percentile(unit, _WHITE_PERCENTILE)), 1e-6)

@@ -162,6 +162,26 @@ def test_the_page_needs_nothing_else(nirgan: Nirgan, scenes: Path) -> None:
     assert page.all("meta")[1]["content"] == policy
 
 
+def test_the_page_shows_copies_those_in_several_splits_first(nirgan: Nirgan) -> None:
+    dice = np.random.default_rng(0)
+    rows = ["set,name,category,scene,split"]
+    for names, splits in (("0123456", ["train"] * 7), (["leak", "of"], ["train", "test"])):
+        target = dice.integers(0, 255, (24, 32, 3), np.uint8)
+        for name, split in zip(names, splits, strict=True):
+            for side, pixels in (("rgb", target), ("nir", dice.integers(0, 255, (24, 32), np.uint8))):
+                Path("set", side).mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(Path("set", side, f"{name}.png")), pixels)
+            rows.append(f"set,{name},,,{split}")
+    Path("set", "split.csv").write_text("\n".join(rows))
+    ended = nirgan("data", "inspect", "set", "--out", "report")
+    assert ended.code == 0, ended.err
+    page = Page(Path("report", "index.html").read_text(encoding="utf-8"))
+    leaking, training = (place for place, (_, given) in enumerate(page.tags) if given.get("class") == "copies")
+    assert [tag for tag, _ in page.tags[leaking:training]].count("img") == 2
+    assert [tag for tag, _ in page.tags[training : training + 9]].count("img") == 6
+    assert page.text.index("set/leak (train), set/of (test)") < page.text.index("set/5 (train), … 7 in all")
+
+
 def test_a_page_is_made_again_from_what_was_seen(nirgan: Nirgan, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = nirgan("data", "inspect", "scenes", "--out", "report", "--json").out
     page = Path("report", "index.html").read_bytes()
