@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -35,7 +37,7 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers:
         return
     # Spawned on every system: a process that has run torch or OpenCV threads must not be forked.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
@@ -52,9 +54,19 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _start() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
     import cv2
     import torch
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: it holds the other end of its queue itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +50,47 @@ def test_items_are_read_as_they_are_needed(workers: int) -> None:
 def test_a_process_that_was_killed_is_said_in_a_line() -> None:
     with pytest.raises(NirganError, match=r"worker process was killed.*--workers 1"):
         list(in_processes(end, range(3), 1))
+
+
+SLEEPERS = """
+import os, time
+from nirgan.data.parallel import in_processes
+
+def work(number):
+    print(os.getpid(), flush=True)
+    time.sleep(0.2)
+
+if __name__ == "__main__":
+    for done in in_processes(work, range(10**6), 2):
+        pass
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and waits to be asked for its code is none."""
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "sleepers.py").write_text(SLEEPERS)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "sleepers.py")], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = {int(parent.stdout.readline()) for _ in range(8)}
+    parent.send_signal(number)
+    parent.wait(timeout=30)
+    deadline = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = list(filter(is_running, workers))
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
 
 
 def test_a_new_process_imports_no_more_than_it_works_with() -> None:
