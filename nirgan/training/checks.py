@@ -31,7 +31,7 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
     if data.pairing not in recipe.pairings:
         raise NirganError(
             f"{name} takes {' or '.join(recipe.pairings)} data, and this is {data.pairing} "
-            f"({'; '.join(data.layouts)}): {_ways_out(name, recipe, data)}"
+            f"({'; '.join(data.layouts)}). Ways out: {_ways_out(name, recipe, data)}"
         )
     if not data.sources("train") or not data.targets("train"):
         raise NirganError(f"no training pictures in {'; '.join(data.layouts)}: the split leaves none for `train`")
@@ -64,19 +64,19 @@ def declared_full_scale(data: Data) -> float | None:
 
 
 def _ways_out(name: str, recipe: Recipe, data: Data) -> str:
-    """What to do with data of a pairing that a recipe does not take."""
+    """What to do with data of a pairing that a recipe does not take, numbered."""
     ways = []
     if data.pairing == Pairing.UNREGISTERED and data.task == "nir2rgb":
-        ways.append("align it (nirgan data align DIR --out DIR2) and train on that")
+        ways.append("align it: nirgan data align DIR --out DIR2")
         if can_register(type(recipe)):
-            ways.append("let training register it (--set options.registration=true)")
+            ways.append("register in training (nirgan-reg): --set options.registration=true")
     if data.pairing in type(recipe).pairings:
         ways.append("leave out the options that compare outputs with their targets")
     if others := [other for other in _that_take(data) if other != name]:
         more = f" (or {', '.join(others[1:])})" if others[1:] else ""
-        ways.append(f"take a model for {data.pairing} data, --model {others[0]}{more}")
-    ways.append(f"say --pairing {recipe.pairings[0]} if it is that in truth")
-    return ", or ".join(ways)
+        ways.append(f"a model for {data.pairing} data: --model {others[0]}{more}")
+    ways.append(f"if it is {recipe.pairings[0]} in truth: --pairing {recipe.pairings[0]}")
+    return "; ".join(f"({number}) {way}" for number, way in enumerate(ways, 1))
 
 
 def _that_take(data: Data) -> list[str]:

@@ -240,7 +240,7 @@ def test_an_option_that_compares_pixels_can_be_left_out(noise: Path, tmp_path: P
 
 def test_gray2rgb_is_offered_no_warp(noise: Path, tmp_path: Path) -> None:
     given = {"model": "pix2pix", "task": "gray2rgb", "preset": "tiny", "steps": 1, "pairing": "unregistered"}
-    with pytest.raises(NirganError, match="--pairing registered if it is that") as refused:
+    with pytest.raises(NirganError, match="registered in truth: --pairing registered") as refused:
         train(resolve_config({**given, "data": [str(noise)]}), out=tmp_path / "run")
     assert "align" not in str(refused.value)
     assert "registration" not in str(refused.value)
