@@ -25,7 +25,7 @@ class Shards(Layout):
 
     rank: ClassVar[int] = 5
     summary: ClassVar[str] = (
-        "shard-*.tar + index.csv (`nirgan data shard`); shards:DIR reads others of webdataset's kind"
+        "shard-*.tar + nirgan-index.csv (`nirgan data shard`); shards:DIR reads others of webdataset's kind"
     )
 
     def recognise(self, folder: Path) -> bool:

@@ -6,7 +6,7 @@ about 500 MB, in the form that webdataset streams: the members of a sample share
     shard-000000.tar    SET/NAME.json       set, name, category, scene, split, pairing, region
                         SET/NAME.nir.png    the source's file
                         SET/NAME.rgb.jpg    the target's file; one file for both is SET/NAME.pair.png
-    index.csv           one line a sample: the same words, and where its files lie
+    nirgan-index.csv    one line a sample: the same words, and where its files lie
     split.csv           that of the folder, if it has one
     band.yaml           the band of all sources, if it is stated (``nirgan.data.bands``)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from nirgan.data.index import SPLITS, Region
 from nirgan.data.sample import Pairing
 from nirgan.files import csv_bytes, write_whole
 
-INDEX = "index.csv"
+INDEX = "nirgan-index.csv"
+"""Not ``index.csv``: tars of others may have one of their own beside them, and it is not ours to replace."""
 FIELDS = ("set", "name", "category", "scene", "split", "pairing", "region")
 """What is said of a sample, as in ``Record``."""
 _SIDES, _WHERE = ("source", "target"), ("", "_offset", "_size")
-COLUMNS = (*FIELDS, "shard", *(f"{side}{what}" for side in _SIDES for what in _WHERE))
+COLUMNS = (*FIELDS, "shard", *(f"{side}{what}" for side in _SIDES for what in _WHERE), "mark")
+_PIECES, _PIECE = 16, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +70,37 @@ def shards_in(folder: Path) -> list[Path]:
 
 
 def read_index(folder: Path) -> list[Entry] | None:
-    """Entries of ``index.csv``; None if there is none, or none that fits the tars beside it."""
+    """Entries of the index; None if there is none, or none that fits the tars beside it."""
     try:
         text = (folder / INDEX).read_bytes().decode(errors="surrogateescape")
         header, *rows = csv.reader(io.StringIO(text, newline=""))
         entries = [_entry(row) for row in rows]
+        told = {(entry.shard, row[-1]) for entry, row in zip(entries, rows, strict=True)}
+        there = {(path.name, _mark(path)) for path in shards_in(folder)}
         sizes = {path.name: path.stat().st_size for path in shards_in(folder)}
     except (OSError, ValueError, csv.Error):
         return None
-    fits = tuple(header) == COLUMNS and {entry.shard for entry in entries} == sizes.keys()
+    fits = tuple(header) == COLUMNS and told == there
     whole = fits and all(m.offset + m.size <= sizes[entry.shard] for entry in entries for m in entry.members)
     return entries if whole else None
 
 
 def write_index(folder: Path, entries: Sequence[Entry]) -> None:
-    """Write ``index.csv``; it appears whole or not at all."""
-    rows = [(*entry.words, entry.shard, *_cells(entry.source), *_cells(entry.target)) for entry in entries]
+    """Write the index; it appears whole or not at all."""
+    marks = {name: _mark(folder / name) for name in {entry.shard for entry in entries}}
+    rows = [(*e.words, e.shard, *_cells(e.source), *_cells(e.target), marks[e.shard]) for e in entries]
     write_whole(folder / INDEX, csv_bytes([COLUMNS, *rows]))
+
+
+def _mark(shard: Path) -> str:
+    """Tells a tar from another of its name: of its size and of pieces all over it, for reading it all takes minutes."""
+    size = shard.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=8)
+    with shard.open("rb") as file:
+        for number in range(_PIECES):
+            file.seek(max(0, size - _PIECE) * number // (_PIECES - 1))
+            digest.update(file.read(_PIECE))
+    return digest.hexdigest()
 
 
 def is_safe(name: str) -> bool:
