@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nirgan.data.index import SPLITS, Record, first_of
+from nirgan.data.told import told
 from nirgan.errors import NirganError
 
 REMEDY = "give each scene to one part, or write another split: nirgan data split DIR --out split.csv"
@@ -81,7 +82,7 @@ def _in_several(records: Sequence[Record], things: Callable[[Record], Iterator[t
     first: dict[Thing, str] = {}
     leaking = {
         thing
-        for record in records
+        for record in told(records, "looking for files in two parts of the split")
         for thing, _ in things(record)
         if first.setdefault(thing, record.split) != record.split
     }

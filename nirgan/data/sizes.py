@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from nirgan.data.files import picture_shape
 from nirgan.data.index import Record, different_sizes
 from nirgan.data.pictures import RENDERED_HEIGHT, RENDERED_WIDTH, Side
 from nirgan.data.regions import part_size
 from nirgan.data.sample import Pairing
+from nirgan.data.told import told
 from nirgan.errors import NirganError
 
 Size = tuple[int, int]
@@ -58,7 +59,7 @@ def may_be_compared(record: Record) -> bool:
         return True
 
 
-def check_sizes(records: Iterable[Record], crop: int) -> None:
+def check_sizes(records: Sequence[Record], crop: int) -> None:
     """Refuse registered pairs of two sizes, and training pictures smaller than the crop.
 
     Files with broken headers pass: training replaces and reports them. So do targets of unregistered pairs, which are
@@ -69,7 +70,7 @@ def check_sizes(records: Iterable[Record], crop: int) -> None:
     """
     unequal: list[tuple[Record, Size, Size]] = []
     small: list[tuple[Size, Record]] = []
-    for record in records:
+    for record in told(records, "reading the sizes of pictures"):
         try:
             sizes = size_of(record, "source"), size_of(record, "target")
         except NirganError:

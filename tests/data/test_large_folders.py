@@ -1,6 +1,7 @@
 """Folders of 100,000 pairs: what commands need of time (printed: ``pytest -m slow -s``) and of memory (bounded).
 
-The files are small PNGs, no two alike, 200,000 of them: about a minute to write, 0.8 GB on a disk of 4 KiB blocks.
+The files are small PNGs, no two alike, 200,000 of them: about a minute to write, 0.8 GB on a disk of 4 KiB blocks;
+0.5 GB more in shards.
 """
 
 from __future__ import annotations
@@ -29,19 +30,20 @@ LARGE, FEW = 256, 300
 GIB = 2.0**20  # KiB, as Linux counts
 
 TELL = """
-import resource, sys, time
+import os, resource, sys, time
 began = time.perf_counter()
 try:
     {work}
 except SystemExit as ended:
     assert not ended.code, ended.code
 seconds = time.perf_counter() - began
-print(seconds, *(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(seconds, sum(os.times()[:4]), *peaks)
 """
 COMMAND = "from nirgan.cli.app import main; main()"
 TRAINING = """from nirgan.config.schema import Augmentation
     from nirgan.data import StepPlan, TrainingSet, open_data
-    data = open_data(["many"], task="nir2rgb")
+    data = open_data([{folder!r}], task="nir2rgb")
     training = TrainingSet(data, crop=16, augment=Augmentation(), seed=0, cache_mb=64)
     plan = StepPlan(len(training.sources), len(training.targets), batch_size=64, seed=0)
     assert all(training[key].source.shape == (1, 16, 16) for key in plan.keys(0, 0, 0, "image"))"""
@@ -71,14 +73,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def measured(place: Path, most_gib: float, *arguments: object, work: str = COMMAND) -> tuple[float, dict[str, Any]]:
-    """Seconds and JSON of a command in a process of its own; its peak and that of its workers are printed, bounded."""
+    """Seconds and JSON of a command in a process of its own; its peak and that of its workers are printed, bounded.
+
+    Seconds of computing are printed, too, those of workers among them: others may be using the machine.
+    """
     command = [sys.executable, "-c", TELL.format(work=work), *map(str, arguments)]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     *lines, told = done.stdout.splitlines()
-    seconds, peak, workers = map(float, told.split())
-    name = " ".join(map(str, arguments)) or "opening for training"
-    print(f"\n{name}: {seconds:.0f} s, at most {peak / GIB:.2f} GiB, {workers / GIB:.2f} in a worker, torch included")
+    seconds, computing, peak, workers = map(float, told.split())
+    name = " ".join(map(str, arguments)) or work.splitlines()[2].strip()
+    print(f"\n{name}: {seconds:.0f} s, {computing:.0f} s of computing; at most {peak / GIB:.2f} GiB, torch included")
+    print(f"in a worker, if there is one: {workers / GIB:.2f} GiB")
     assert max(peak, workers) < most_gib * GIB
     return seconds, json.loads(lines[0]) if lines else {}
 
@@ -114,4 +120,11 @@ def test_split_by_duplicates(place: Path) -> None:
 
 
 def test_opening_for_training(place: Path) -> None:
-    measured(place, 1.5, work=TRAINING)
+    measured(place, 1.5, work=TRAINING.format(folder="many"))
+
+
+def test_shards(place: Path) -> None:
+    pytest.importorskip("webdataset")
+    _, result = measured(place, 1.5, "data", "shard", "many", "--out", "packed", "--json")
+    assert (result["samples"], result["failed"]) == (COUNT, [])
+    measured(place, 1.5, work=TRAINING.format(folder="packed"))
