@@ -188,17 +188,14 @@ def locate_card(name: str) -> tuple[Card, Path]:
     """
     cards = list_cards()
     if name not in cards:
-        raise NirganError(
-            f"--data {name}: no such folder and no such card{nearest(name, cards)} "
-            f"(cards: {', '.join(cards)}; built in: synthetic)"
-        )
+        raise NirganError(f"{name}: no such folder and no such card{nearest(name, cards)} (cards: {', '.join(cards)})")
     card = read_card(name)
     place = find_set(card)
     if place is not None:
         return card, place
     command = f"by `nirgan data download {name}` or " if card.access == "open" and card.files else ""
     raise NirganError(
-        f"--data {name}: its pictures are not here. Get them {command}from {card.home} "
+        f"{name}: its pictures are not here. Get them {command}from {card.home} "
         f"(terms: {card.terms}) and put them into {' or '.join(str(place) for place in card_places(card))}"
         + ("" if "NIRGAN_DATA" in os.environ else f"; NIRGAN_DATA names another folder that holds {name}/")
     )

@@ -26,7 +26,11 @@ class By(StrEnum):
     PICTURE = "picture"
     """Nothing: each is a scene of its own."""
     DUPLICATES = "duplicates"
-    """Names of scenes where there are any, equal files, and being near-duplicates."""
+    """Names of scenes where there are any, equal files, and being near-duplicates.
+
+    Without names this is no split by scene. Of 357 real pairs of 169 scenes (see ``nirgan.data.duplicates``) it makes
+    274 groups, none of which joins two scenes, and of 36 test pictures 19 share their scene with training; split by picture, 30 do.
+    """
 
 
 def default_by(records: Iterable[Record]) -> By:

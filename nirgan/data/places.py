@@ -44,13 +44,13 @@ def locate(spec: str) -> Place:
     if colon and layout in LAYOUTS.names():
         folder = expanded(rest)
         if not folder.is_dir():
-            raise NirganError(f"--data {spec}: there is no folder {folder}")
+            raise NirganError(f"{spec}: there is no folder {folder}")
         return Place(folder, layout)
     folder = expanded(spec)
     if folder.is_dir():
         return Place(folder)
     if folder.is_file():
-        raise NirganError(f"--data {spec}: that is a file; give the folder of the pictures")
+        raise NirganError(f"{spec}: that is a file; give the folder of the pictures")
     from nirgan.data.cards import locate_card
 
     card, folder = locate_card(spec)

@@ -52,7 +52,8 @@ def command(
     """Split data for training, validation and test: whole scenes, by category, so that no part knows another's.
 
     A folder's own split is not kept. Pictures of one scene, and near-duplicates where scenes are not known, come into
-    one part, in each category as large a share of them as asked for.
+    one part, in each category as large a share of them as asked for. Near-duplicates are copies and large crops:
+    smaller crops and other photographs of one place stay together only if --scenes names them.
     """
     chosen = _chosen(out, by, scenes, check, overwrite)
     given: dict[str, Any] = {"split_file": check} if check else {"unsplit": True}
