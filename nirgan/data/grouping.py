@@ -29,7 +29,8 @@ class By(StrEnum):
     """Names of scenes where there are any, equal files, and being near-duplicates.
 
     Without names this is no split by scene. Of 357 real pairs of 169 scenes (see ``nirgan.data.duplicates``) it makes
-    274 groups, none of which joins two scenes, and of 36 test pictures 19 share their scene with training; split by picture, 30 do.
+    274 groups, none of which joins two scenes, and of 36 test pictures 19 share their scene with training; where each
+    picture is split alone, 30 do.
     """
 
 
