@@ -19,6 +19,7 @@ from nirgan.bench.turns import clocked, enough_times, rate, take_turns, times_as
 from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.data.open import open_data
+from nirgan.data.shards.contents import shard_of
 from nirgan.data.shards.write import write_shards
 from nirgan.errors import NirganError
 from nirgan.models.recipe import At, Stage
@@ -72,12 +73,16 @@ def measure_loader(
 
     Args:
         config: Batch, crop and augmentation; its data are one folder.
-        data: Pairs of 8-bit files from there, a multiple of the batch.
+        data: Pairs of 8-bit files from there.
         runtime: As training has it.
         stage: Whose view is served.
         rounds: Measurements of each.
         folder: For the disk cache and the shards.
+
+    Raises:
+        NirganError: for data that the conventional loader cannot read.
     """
+    _check(config, data, stage.batch_size or config.batch_size)
     failed: dict[str, str] = {}
     places = {"memory": data, "disk cache": data}
     try:
@@ -96,6 +101,18 @@ def measure_loader(
     return {"pictures": len(data.records("train")), "measured": measured, "failed": failed}
 
 
+def _check(config: RunConfig, data: Data, images: int) -> None:
+    records = data.records("train")
+    if len(records) < images:
+        raise NirganError(f"{config.data[0]}: {len(records)} pairs to train on are no batch of {images}")
+    for record in records:
+        two_sides = record.has_target and (data.task == "gray2rgb" or record.source is not None)
+        if record.region != "whole" or not two_sides or shard_of(record.path):
+            raise NirganError(
+                f"{record.path}: to be compared, each side of a pair must be a file of its own in a folder"
+            )
+
+
 def as_shards(config: RunConfig, data: Data, folder: Path) -> Data:
     """The same data in shards; raises NirganError where they cannot be written."""
     write_shards(config.data[0], folder)
@@ -107,8 +124,8 @@ def _measure(
 ) -> dict[str, Any]:
     images = stage.batch_size or config.batch_size
     epoch = -(-len(data.records("train")) // images)
-    _drop(streams["memory"], epoch * (_FILLING if config.workers else 1))
-    _drop(streams["disk cache"], epoch)
+    _drop(streams["memory"], epoch * (_FILLING if config.workers else 2))
+    _drop(streams["disk cache"], 2 * epoch)  # what is left over at the end of one epoch comes in the next
     every = {**streams, "conventional": conventional_stream(config, data, images)}
     ahead = 2 * config.workers  # batches that wait when a side's turn comes: they were not made in its time
     sides = {}
