@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _start(self, offer: Offer) -> int | None:
         """First byte of the range that is granted; None for the whole file."""
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        same = self.headers.get("If-Range") in (offer.etag, offer.changed) or not offer.minds_condition
+        same = self.headers.get("If-Range") in (None, offer.etag, offer.changed) or not offer.minds_condition
         return int(wanted[1]) if wanted and offer.ranges and same else None
 
     def _send(self, offer: Offer, start: int | None) -> None:

@@ -59,6 +59,11 @@ class CardFile(BaseModel):
         """The file's name."""
         return _last(self.url)
 
+    @property
+    def has_checksum(self) -> bool:
+        """Whether a file can be told from a wrong one of its size."""
+        return not self.sha256 == self.md5 == UNKNOWN
+
 
 class Card(BaseModel):
     """Facts about a data set; ``unknown`` where nobody could say.

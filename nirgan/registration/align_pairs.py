@@ -17,6 +17,7 @@ from nirgan.data.index import Data, Record, first_of
 from nirgan.data.parallel import in_processes
 from nirgan.errors import NirganError
 from nirgan.files import csv_bytes, remove_parts, write_whole
+from nirgan.lock import LOCK, alone
 from nirgan.registration.align_pair import MATRIX_MEANS, AlignPair, Job, Options, Outcome, results_of
 
 _OURS = "alignment.json"
@@ -80,15 +81,25 @@ def align_pairs(
         on_progress: Called with the number of pairs done and of all.
 
     Raises:
-        NirganError: if there is no pair, ``out`` holds other things, or two pairs would have one name. What is wrong
-            with single pairs is in the result.
+        NirganError: if there is no pair, ``out`` holds other things or is being written by another process, or two
+            pairs would have one name. What is wrong with single pairs is in the result.
     """
     jobs = _jobs(data, out)
-    _prepare(out, data, options)
-    if data.wavelength:
-        write_sidecar(out, data.wavelength)
+    _require_ours(out)
+    with alone(out):
+        _prepare(out, data, options)
+        return _align_all(data, jobs, AlignedPairs(out), options, workers, on_progress)
+
+
+def _align_all(
+    data: Data,
+    jobs: list[Job],
+    result: AlignedPairs,
+    options: Options,
+    workers: int,
+    on_progress: Callable[[int, int], None],
+) -> AlignedPairs:
     work = AlignPair(replace(data, all_records=[], problems=[], layouts=[]), options)
-    result = AlignedPairs(out)
     on_progress(0, len(jobs))
     with closing(_outcomes(work, jobs, workers)) as outcomes:
         for outcome in outcomes:
@@ -96,8 +107,8 @@ def align_pairs(
             on_progress(len(result.outcomes), len(jobs))
     _carry_split(data, jobs, result)
     result.outcomes += _without_partner(data)
-    result.strays = _strays(out, jobs)
-    write_whole(out / "transforms.csv", csv_bytes(_table(result.outcomes)))
+    result.strays = _strays(result.out, jobs)
+    write_whole(result.out / "transforms.csv", csv_bytes(_table(result.outcomes)))
     return result
 
 
@@ -144,15 +155,21 @@ def result_name(record: Record) -> str:
     return f"{category}/{flat}" if category else flat
 
 
-def _prepare(out: Path, data: Data, options: Options) -> None:
-    """Take a new or empty folder, or one that is ours, and say whose it is before anything else is in it."""
-    ours = out / _OURS
-    if out.exists() and not ours.is_file() and (not out.is_dir() or any(out.iterdir())):
+def _require_ours(out: Path) -> None:
+    """Refuse a folder that holds anything before this command has said that it is its own."""
+    if (out / _OURS).is_file() or not out.exists():
+        return
+    if not out.is_dir() or any(path.name != LOCK for path in out.iterdir()):
         raise NirganError(f"{out}: holds other things; name a new folder, or one that this command has made")
-    if out.is_dir():
-        remove_parts(out)
+
+
+def _prepare(out: Path, data: Data, options: Options) -> None:
+    """Say whose the folder is before anything else is in it, and of what light its pictures are."""
+    remove_parts(out)
     about = {"input": data.layouts, "model": options.model, "dense": options.dense, "matrix_means": MATRIX_MEANS}
-    write_whole(ours, json.dumps({**about, "least_confidence": options.least_confidence}, indent=1).encode())
+    write_whole(out / _OURS, json.dumps({**about, "least_confidence": options.least_confidence}, indent=1).encode())
+    if data.wavelength:
+        write_sidecar(out, data.wavelength)
 
 
 def _carry_split(data: Data, jobs: list[Job], result: AlignedPairs) -> None:

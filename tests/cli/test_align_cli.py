@@ -14,6 +14,7 @@ from command_line import Nirgan
 
 from nirgan.data.open import open_data
 from nirgan.data.synth import render
+from nirgan.lock import alone
 
 HEIGHT, WIDTH = 160, 208
 CAMERA = {"shift_px": 6.0, "rotation_deg": 3.0, "scale": 1.03}
@@ -210,6 +211,13 @@ def test_originals_are_out_of_reach(nirgan: Nirgan, folder: Path, tmp_path: Path
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "holiday.png").write_bytes(b"mine")
     assert "holds other things" in nirgan("data", "align", folder, "--out", tmp_path / "taken").refused
+
+
+def test_two_calls_at_once_keep_apart(nirgan: Nirgan, folder: Path, tmp_path: Path) -> None:
+    with alone(tmp_path / "out"):
+        words = nirgan("data", "align", folder, "--out", tmp_path / "out", "--workers", 0).refused
+    assert f"{tmp_path / 'out'}: another process is writing there" in words
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_wrong_use_is_answered_in_one_line(nirgan: Nirgan, folder: Path, tmp_path: Path) -> None:

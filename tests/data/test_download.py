@@ -21,6 +21,7 @@ from nirgan.data.download.fetch import Part, Show, Version, fetch
 from nirgan.data.download.run import ORIGIN, download_set
 from nirgan.data.download.web import _OnTheWeb
 from nirgan.errors import NirganError
+from nirgan.lock import alone
 
 CONTENT = bytes(range(250)) * 20
 OTHER = CONTENT[::-1] + b"longer"
@@ -93,6 +94,13 @@ def test_a_server_without_ranges_starts_again(site: Site, tmp_path: Path) -> Non
 def test_without_a_version_nothing_is_added_to_what_is_here(site: Site, tmp_path: Path) -> None:
     assert get(site.put("f", Offer(CONTENT, etag="", sent=1000), Offer(OTHER, etag="")), tmp_path) == OTHER
     assert site.asked == ["", ""]
+
+
+def test_without_a_version_a_checksum_lets_it_go_on(site: Site, tmp_path: Path) -> None:
+    url = site.put("s.zip", Offer(CONTENT, etag="", sent=1000), Offer(CONTENT, etag="", sent=500), Offer(CONTENT))
+    fetch(url, tmp_path / "s.zip", size=None, checked=True, show=lambda done, total: None)
+    assert (tmp_path / "s.zip").read_bytes() == CONTENT
+    assert site.asked == ["", "bytes=1000-", "bytes=1500-"]
 
 
 def test_a_file_that_was_whole_when_a_call_was_killed_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
@@ -276,6 +284,43 @@ def test_what_could_be_checked_is_said(site: Site, tmp_path: Path) -> None:
     assert "could not be checked" in download_set(card(CardFile(url=url)), tmp_path / "nothing", silent).files[0].words
     with pytest.raises(NirganError, match=f"md5 is {md5}, the card says {'0' * 32}"):
         download_set(card(CardFile(url=url, md5="0" * 32)), tmp_path / "wrong", silent)
+
+
+def test_bytes_of_two_versions_are_found_out_and_thrown_away(site: Site, tmp_path: Path) -> None:
+    good = zipped(PAIR)
+    mixed = Offer(good[:-1] + bytes([good[-1] ^ 1]), etag="")
+    url = site.put("s.zip", Offer(good, etag="", sent=100), mixed)
+    one = card(CardFile(url=url, sha256=sha256(good), inside="set"))
+    with pytest.raises(NirganError, match="thrown away"):
+        download_set(one, tmp_path / "tiny", silent)
+    assert site.asked == ["", "bytes=100-"]
+    site.put("s.zip", Offer(good, etag=""))
+    download_set(one, tmp_path / "tiny", silent)
+    assert (tmp_path / "tiny" / "nir" / "a.png").read_bytes() == b"near"
+
+
+def test_archives_that_a_kill_left_are_cleared_away(site: Site, tmp_path: Path) -> None:
+    """The call was killed after its folder had got its name."""
+    one = card(CardFile(url=site.put("s.zip", Offer(zipped(PAIR))), inside="set"))
+    download_set(one, tmp_path / "tiny", silent)
+    (tmp_path / "tiny.part").mkdir()
+    (tmp_path / "tiny.part" / "s.zip").write_bytes(zipped(PAIR))
+    (tmp_path / "tiny.part" / ".lock").touch()
+    assert download_set(one, tmp_path / "tiny", silent).was_there
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_single_pictures_take_their_room_once(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.copyfile", lambda *args: pytest.fail("was copied"))
+    download_set(card(CardFile(url=site.put("c.png", Offer(b"c")))), tmp_path / "tiny", silent)
+    assert (tmp_path / "tiny" / "c.png").read_bytes() == b"c"
+
+
+def test_two_calls_at_once_keep_apart(site: Site, tmp_path: Path) -> None:
+    one = card(CardFile(url=site.put("s.zip", Offer(zipped(PAIR)))))
+    with alone(tmp_path / "tiny.part"), pytest.raises(NirganError, match=r"tiny\.part: another process"):
+        download_set(one, tmp_path / "tiny", silent)
+    download_set(one, tmp_path / "tiny", silent)
 
 
 def test_an_interrupted_set_goes_on(site: Site, tmp_path: Path) -> None:

@@ -392,6 +392,22 @@ def test_what_cannot_be_read_is_left_out_and_named(folder: Path, tmp_path: Path)
     assert "pairs/top" not in [record.key for record in opened(tmp_path / "packed").records()]
 
 
+def test_two_calls_at_once_keep_apart(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("webdataset")
+    errors: list[str] = []
+
+    def show(done: int, total: int) -> None:
+        if not errors:
+            with pytest.raises(NirganError) as refused:
+                write_shards(str(folder), tmp_path / "packed", shard_mb=FEW_KB)
+            errors.append(str(refused.value))
+
+    packed = write_shards(str(folder), tmp_path / "packed", shard_mb=FEW_KB, show=show)
+    assert errors == [f"{tmp_path / 'packed'}: another process is writing there; wait for it"]
+    assert packed.samples == len(opened(tmp_path / "packed").records()) == len(NAMES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["packed", "pairs"]
+
+
 def test_a_folder_that_is_in_use_is_left_alone(folder: Path, shards: Path) -> None:
     before = contents_of(shards)
     with pytest.raises(NirganError, match="is there already"):

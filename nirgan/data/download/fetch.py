@@ -3,7 +3,7 @@
 What has come lies in ``FILE.part``, and beside it in ``FILE.part.json`` which version of the server's file it belongs
 to. The next request asks for the rest by ``Range``, on the condition (``If-Range``) that the file is still the same;
 RFC 9110, sections 13.1.5 and 14. A file that has changed, and a server that knows no ranges, answer with the whole: it
-starts again.
+starts again. Where a server tells no versions apart, the rest is asked for only if a checksum will be compared.
 """
 
 from __future__ import annotations
@@ -78,13 +78,18 @@ class Part:
         """Bytes that are here."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
-    def version_of(self, url: str) -> Version | None:
-        """Which version of ``url`` they belong to; None if that is not known well enough to go on."""
+    def version_of(self, url: str, checked: bool) -> Version | None:
+        """Which version of ``url`` they belong to; None if that is not known well enough to go on.
+
+        Args:
+            url: The address.
+            checked: Whether a checksum will tell if bytes of two versions came together.
+        """
         try:
             version = Version(**json.loads(self._about.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):  # not there, or not ours
             return None
-        return version if version.url == url and version.condition else None
+        return version if version.url == url and (checked or version.condition) else None
 
     def start(self, version: Version) -> None:
         """Begin with nothing."""
@@ -102,7 +107,7 @@ class Part:
         self._about.unlink(missing_ok=True)
 
 
-def fetch(url: str, target: Path, *, size: int | None, show: Show) -> None:
+def fetch(url: str, target: Path, *, size: int | None, show: Show, checked: bool = False) -> None:
     """Fetch a file, going on where an earlier call stopped; it appears whole or not at all.
 
     Args:
@@ -110,6 +115,8 @@ def fetch(url: str, target: Path, *, size: int | None, show: Show) -> None:
         target: The file; its folder exists.
         size: Bytes that it must have, if known.
         show: Told how far it is.
+        checked: Whether the file will be compared with a checksum: then it goes on, too, where the server does not tell
+            versions of it apart.
 
     Raises:
         NirganError: if the server refuses it, offers another size, cannot be reached in several tries, or the disk has
@@ -120,7 +127,7 @@ def fetch(url: str, target: Path, *, size: int | None, show: Show) -> None:
     longest, failures = part.size, 0
     while True:
         try:
-            _go_on(url, part, size, show)
+            _go_on(url, part, size, checked, show)
         except Interrupted as interruption:
             failures = 0 if part.size > longest else failures + 1
             longest = max(longest, part.size)
@@ -137,12 +144,14 @@ def fetch(url: str, target: Path, *, size: int | None, show: Show) -> None:
             return
 
 
-def _go_on(url: str, part: Part, size: int | None, show: Show) -> None:
-    version = part.version_of(url)
+def _go_on(url: str, part: Part, size: int | None, checked: bool, show: Show) -> None:
+    version = part.version_of(url, checked)
     have = part.size if version else 0
     if version and have and have == version.total:
         return  # it was whole when an earlier call was killed
-    asked = {"Range": f"bytes={have}-", "If-Range": version.condition} if version and have else {}
+    asked = {"Range": f"bytes={have}-"} if have else {}
+    if version and have and version.condition:
+        asked["If-Range"] = version.condition
     try:
         answer = open_url(url, asked)
     except NoSuchRange:

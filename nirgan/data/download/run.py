@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,14 +15,11 @@ from nirgan.data.download.access import parts_folder, require_access
 from nirgan.data.download.archives import is_archive
 from nirgan.data.download.checksum import Checked, check
 from nirgan.data.download.fetch import Show, fetch
+from nirgan.data.download.room import require_room
 from nirgan.data.download.unpack import DamagedArchive, unpack
 from nirgan.errors import NirganError
 from nirgan.files import sync_folder
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from nirgan.lock import alone
 
 ORIGIN = ".nirgan-download.json"
 """File in a set's folder that says where it comes from."""
@@ -60,8 +57,13 @@ def download_set(card: Card, folder: Path, progress: Progress) -> Downloaded:
             else in it.
         OSError: if a file cannot be written.
     """
+    parts = parts_folder(folder)
     done = _read_origin(card, folder)
     if done is not None:
+        if parts.is_dir():  # a call was killed when all was done but clearing up
+            with suppress(NirganError), alone(parts):  # another process that is there does it itself
+                _remove_archives(card, parts)
+            _remove_if_empty(parts)
         return Downloaded(folder, done, was_there=True)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise NirganError(
@@ -69,14 +71,10 @@ def download_set(card: Card, folder: Path, progress: Progress) -> Downloaded:
             "use --out for another folder, or move it away"
         )
     require_access(card, folder)
-    parts = parts_folder(folder)
-    parts.mkdir(parents=True, exist_ok=True)
-    with _alone(parts):
+    with alone(parts):
         files = tuple(_get(file, parts, progress, fetched=card.access == "open") for file in card.files)
         _put_together(card, parts, folder, files, progress)
-        if card.access == "open":  # else somebody put them there
-            for file in card.files:
-                (parts / file.name).unlink()
+        _remove_archives(card, parts)
     _remove_if_empty(parts)
     return Downloaded(folder, files)
 
@@ -85,7 +83,7 @@ def _get(file: CardFile, parts: Path, progress: Progress, *, fetched: bool) -> C
     target = parts / file.name
     if not target.is_file():
         with progress(f"fetching {file.name}") as show:
-            fetch(file.url, target, size=file.size_bytes, show=show)
+            fetch(file.url, target, size=file.size_bytes, checked=file.has_checksum, show=show)
     try:
         with progress(f"checking {file.name}") as show:
             return check(target, file, show)
@@ -108,7 +106,7 @@ def _put_together(card: Card, parts: Path, folder: Path, files: tuple[Checked, .
             into = fresh / file.into
             into.mkdir(parents=True, exist_ok=True)
             if not is_archive(file.name):
-                shutil.copyfile(parts / file.name, into / file.name)
+                _lay(parts / file.name, into / file.name, share=card.access == "open")
                 continue
             may_be_cut = card.access == "open" and checked.against in ("size", "nothing")
             with progress(f"unpacking {file.name}") as show, _thrown_away(parts / file.name, may_be_cut):
@@ -150,18 +148,20 @@ def _read_origin(card: Card, folder: Path) -> tuple[Checked, ...] | None:
         return None
 
 
-@contextmanager
-def _alone(parts: Path) -> Iterator[None]:
-    """Keep other processes out of ``NAME.part/``; ends with this process, however it ends."""
-    lock = parts / ".lock"
-    with lock.open("ab") as held:
-        if fcntl is not None:
-            try:
-                fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise NirganError(f"{parts}: another process is downloading this set; wait for it") from None
-        yield
-    lock.unlink(missing_ok=True)
+def _lay(file: Path, there: Path, *, share: bool) -> None:
+    """Give a file a second name, which takes no room, or copy it; what somebody put there is theirs, and is copied."""
+    if share:
+        with suppress(OSError):  # not every disk knows second names
+            there.hardlink_to(file)
+            return
+    require_room(there.parent, file.stat().st_size, file.name)
+    shutil.copyfile(file, there)
+
+
+def _remove_archives(card: Card, parts: Path) -> None:
+    if card.access == "open":  # else somebody put them there
+        for file in card.files:
+            (parts / file.name).unlink(missing_ok=True)
 
 
 def _remove_if_empty(parts: Path) -> None:

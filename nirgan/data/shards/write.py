@@ -22,6 +22,7 @@ from nirgan.data.shards.scan import scan_shards
 from nirgan.data.split import apply_split, read_split
 from nirgan.errors import NirganError
 from nirgan.files import remove_parts, sync_folder, write_whole
+from nirgan.lock import alone
 
 _SPLIT = "split.csv"
 
@@ -60,7 +61,8 @@ def write_shards(
         show: Told the samples done and of all.
 
     Raises:
-        NirganError: if webdataset is missing, ``out`` holds something, the data has no files, or cannot be written.
+        NirganError: if webdataset is missing, ``out`` holds something, cannot be written or is being written by another
+            process, or the data has no files.
     """
     _writer_class()  # before anything is read
     found, folder = read_spec(spec)
@@ -74,16 +76,17 @@ def write_shards(
     band, more = _band(records, found)
     part = out.with_name(f".{out.name}.part")
     try:
-        failed = _fill(part, records, shard_mb, show)
-        packed = _finish(part, failed, [str(problem) for problem in found.problems + problems + more])
-        if (folder / _SPLIT).is_file():
-            write_whole(part / _SPLIT, (folder / _SPLIT).read_bytes())
-        if band:
-            write_sidecar(part, band)
-        if out.exists():
-            out.rmdir()  # empty, see above
-        part.replace(out)
-        sync_folder(out.parent)
+        with alone(out, out.with_name(f".{out.name}.lock")):  # beside it, as all is until it is whole
+            failed = _fill(part, records, shard_mb, show)
+            packed = _finish(part, failed, [str(problem) for problem in found.problems + problems + more])
+            if (folder / _SPLIT).is_file():
+                write_whole(part / _SPLIT, (folder / _SPLIT).read_bytes())
+            if band:
+                write_sidecar(part, band)
+            if out.exists():
+                out.rmdir()  # empty, see above
+            part.replace(out)
+            sync_folder(out.parent)
     except OSError as error:
         raise NirganError(
             f"{out}: cannot be written ({error.strerror or error}); the shards that are whole stay in {part}, and the "
