@@ -24,7 +24,7 @@ from nirgan.registration.edges import Array
 from nirgan.registration.estimate import Alignment, align
 from nirgan.registration.rectangle import Rectangle, common_rectangle
 
-METHOD = 1
+METHOD = 2
 """Number of the method; notes of another are not believed."""
 MATRIX_MEANS = "what the target's file shows at pixel (x, y), the source's shows at matrix @ (x, y, 1) / its third"
 _LEAST_COMMON = 0.2
@@ -45,7 +45,6 @@ class Outcome:
             because a file is broken.
         reason: Why not, in words.
         kept: Whether it was done before.
-        form: Freedoms of the matrix.
         matrix: 3×3, see ``MATRIX_MEANS``.
         confidence: 0 to 1.
         residual_px: Root mean square distance that parts are still off, in pixels of the target.
@@ -60,7 +59,6 @@ class Outcome:
     status: Status
     reason: str = ""
     kept: bool = False
-    form: str = ""
     matrix: list[list[float]] | None = None
     confidence: float | None = None
     residual_px: float | None = None
@@ -214,7 +212,6 @@ def _described(job: Job, found: Alignment, flow: Array | None, rectangle: Rectan
         key=job.record.key,
         name=job.name,
         status="aligned",
-        form=found.form,
         matrix=found.matrix.tolist(),
         confidence=found.confidence,
         residual_px=found.residual,

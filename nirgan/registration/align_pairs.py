@@ -183,13 +183,13 @@ def _carry_split(data: Data, jobs: list[Job], result: AlignedPairs) -> None:
 def _table(outcomes: list[Outcome]) -> list[list[Any]]:
     cells = [f"m{row}{column}" for row in range(3) for column in range(3)]
     sides = ["left", "top", "width", "height"]
-    rows: list[list[Any]] = [["key", "name", "status", "form", *_NUMBERS, *cells, *sides, "reason"]]
+    rows: list[list[Any]] = [["key", "name", "status", *_NUMBERS, *cells, *sides, "reason"]]
     for o in outcomes:
         matrix = [value for row in o.matrix for value in row] if o.matrix else [""] * 9
         numbers = [getattr(o, name) for name in _NUMBERS]
         written = ["" if number is None else number for number in numbers]
         rectangle = o.rectangle or [""] * 4
-        rows.append([o.key, o.name, o.status, o.form, *written, *matrix, *rectangle, o.reason])
+        rows.append([o.key, o.name, o.status, *written, *matrix, *rectangle, o.reason])
     return rows
 
 

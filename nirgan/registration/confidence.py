@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nirgan.registration.correlate import correlate, padded
+from nirgan.registration.ecc import Model
 from nirgan.registration.edges import Array
-from nirgan.registration.field import Field, Form
+from nirgan.registration.field import Field
 from nirgan.registration.level import Level, corners_of, warp
 from nirgan.registration.tiles import AGREE_PX, Tiles, measure_tiles
 
@@ -16,7 +17,7 @@ LEAST_PROMINENCE = 4.0
 """Deviations by which the correlation of all edges stands out from that at other shifts."""
 LEAST_AGREEMENT = 0.45
 """Share of tiles that agree, of all tiles and ``_STRANGERS`` more."""
-MOST_DOUBT_PX = 2.0
+MOST_DOUBT_PX = 3.0
 """How far the worst corner may be off as far as the tiles tell, bias and one standard error together."""
 _STRANGERS = 4
 """Tiles that are counted as disagreeing beside those there are: three of three can agree by chance."""
@@ -70,7 +71,7 @@ class Evidence:
         ]
 
 
-def judge(level: Level, matrix: Array, form: Form) -> tuple[Evidence, Tiles]:
+def judge(level: Level, matrix: Array, model: Model) -> tuple[Evidence, Tiles]:
     """Look for evidence that a matrix between reduced pixels is right.
 
     The tiles are an independent witness: each is searched for on its own, and under a wrong alignment they point
@@ -85,7 +86,7 @@ def judge(level: Level, matrix: Array, form: Form) -> tuple[Evidence, Tiles]:
         prominence=_prominence(np.where(common, moving, np.float32(0)), level.target_edges),
         tiles=len(tiles.centres),
         agreeing=len(agreeing.shifts),
-        doubt=_doubt(agreeing, form, level.target.shape),
+        doubt=_doubt(agreeing, matrix, model, level.target.shape),
         residual=_length(agreeing.shifts),
     )
     return evidence, tiles
@@ -101,8 +102,8 @@ def _length(shifts: Array) -> float:
     return float(np.sqrt(np.square(shifts).sum(axis=1).mean())) if len(shifts) else AGREE_PX
 
 
-def _doubt(agreeing: Tiles, form: Form, shape: tuple[int, ...]) -> float:
-    field = Field.fitted(agreeing.centres, agreeing.shifts, form, shape)
+def _doubt(agreeing: Tiles, matrix: Array, model: Model, shape: tuple[int, ...]) -> float:
+    field = Field.fitted(agreeing.centres, agreeing.shifts, model, shape, matrix)
     if field is None:
         return float("inf")
     corners = corners_of(shape)

@@ -9,18 +9,15 @@ from nirgan.registration.coarse import search
 from nirgan.registration.confidence import Evidence, judge
 from nirgan.registration.ecc import Model, refine
 from nirgan.registration.edges import Array, grey_of
-from nirgan.registration.field import SIMPLER, Field, Form
-from nirgan.registration.level import Level, moved, scaling
+from nirgan.registration.field import Field
+from nirgan.registration.level import Level, scaling
 from nirgan.registration.tiles import Tiles
 
 _COARSE_SIZE, _FINE_SIZE, _SMALL_SIZE = 160, 850, 300
 """Roots of numbers of pixels: of the search, of the last level, and from which on there is none below."""
 _DIFFERENT_RATIOS = 0.06
-_CORRECTIONS = 3
-_CERTAIN_PX = 1.0
-"""With more doubt about the corners than this, a form with fewer freedoms is tried."""
-_AS_GOOD = 0.98
-"""Share of the edge correlation that a form with fewer freedoms has to keep."""
+_AS_GOOD = 0.9
+"""Share of the edge correlation that the tiles' correction has to keep."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,6 @@ class Alignment:
     Attributes:
         matrix: 3×3 between whole pixels: what the target shows at pixel (x, y), the source shows at
             ``matrix @ (x, y, 1)``, divided by its third number. Pixel centres have whole coordinates.
-        form: Which freedoms it has; fewer than asked for where the picture does not determine more.
         confidence: 0 to 1; below 0.5 it is not to be believed.
         weakness: What speaks most against it, in words.
         residual: Root mean square distance that parts of the picture are still off, in pixels of the target.
@@ -40,7 +36,6 @@ class Alignment:
     """
 
     matrix: Array
-    form: Form
     confidence: float
     weakness: str
     residual: float
@@ -120,55 +115,35 @@ class _Weighed:
     """A matrix between reduced pixels, with what speaks for it."""
 
     matrix: Array
-    form: Form
     evidence: Evidence
     agreeing: Tiles
     correlation: float
 
     @classmethod
-    def at(cls, level: Level, matrix: Array, form: Form) -> _Weighed:
-        evidence, tiles = judge(level, matrix, form)
-        return cls(matrix, form, evidence, tiles.agreeing, level.edge_correlation(matrix))
+    def at(cls, level: Level, matrix: Array, model: Model) -> _Weighed:
+        evidence, tiles = judge(level, matrix, model)
+        return cls(matrix, evidence, tiles.agreeing, level.edge_correlation(matrix))
 
-    def beats(self, other: _Weighed, share: float = 1.0) -> bool:
-        """Whether its corners are less in doubt, and edges agree as well, to a share."""
-        return self.correlation >= share * other.correlation and self.evidence.doubt < other.evidence.doubt
+    def beats(self, other: _Weighed) -> bool:
+        """Whether its corners are less in doubt, and edges agree about as well."""
+        return self.correlation >= _AS_GOOD * other.correlation and self.evidence.doubt < other.evidence.doubt
 
 
 def _settled(level: Level, matrix: Array, model: Model) -> _Weighed:
-    """The matrix, corrected by what its tiles say, with as many freedoms as the picture determines.
+    """The matrix, corrected by what its tiles say: right where they are, elsewhere no more stretched than they ask for.
 
-    Where only a strip of it has structure, an affine matrix is right there and anything elsewhere; a similarity that
-    says the same of the strip is right everywhere.
+    Once: further corrections change it, but do not make it better.
     """
-    best = _Weighed.at(level, matrix, model)
-    for _ in range(_CORRECTIONS):
-        corrected = _corrected(level, best)
-        if corrected is None or not corrected.beats(best):
-            break
-        best = corrected
-    for form in SIMPLER[model]:
-        if best.evidence.doubt <= _CERTAIN_PX:
-            break
-        simpler = _simplified(level, best, form)
-        if simpler is not None and simpler.beats(best, _AS_GOOD):
-            best = simpler
-    return best
+    found = _Weighed.at(level, matrix, model)
+    corrected = _corrected(level, found, model)
+    return corrected if corrected is not None and corrected.beats(found) else found
 
 
-def _corrected(level: Level, found: _Weighed) -> _Weighed | None:
+def _corrected(level: Level, found: _Weighed, model: Model) -> _Weighed | None:
     """The matrix after the field that its tiles are still off by; None if they do not determine one."""
     tiles = found.agreeing
-    field = Field.fitted(tiles.centres, tiles.shifts, found.form, level.target.shape)
-    return None if field is None else _Weighed.at(level, found.matrix @ field.matrix(), found.form)
-
-
-def _simplified(level: Level, found: _Weighed, form: Form) -> _Weighed | None:
-    """The matrix with fewer freedoms that puts the tiles where they were found."""
-    tiles = found.agreeing
-    places = moved(found.matrix, tiles.centres + tiles.shifts)
-    field = Field.fitted(tiles.centres, places - tiles.centres, form, level.target.shape)
-    return None if field is None else _Weighed.at(level, field.matrix(), form)
+    field = Field.fitted(tiles.centres, tiles.shifts, model, level.target.shape, found.matrix)
+    return None if field is None else _Weighed.at(level, found.matrix @ field.matrix(), model)
 
 
 def _described(
@@ -177,7 +152,6 @@ def _described(
     untouched = scaling(source_shape[1] / target_shape[1], source_shape[0] / target_shape[0])
     return Alignment(
         matrix=level.whole(settled.matrix),
-        form=settled.form,
         confidence=settled.evidence.confidence,
         weakness=settled.evidence.weakness,
         residual=settled.evidence.residual * level.pixel,

@@ -15,6 +15,8 @@ REACH_PX = 8
 AGREE_PX = 2.0
 """A tile that is found within this distance of where it should be agrees."""
 _SIDE_PX = 64
+_LEAST_DISTINCT, _PEAK_PX = 1.4, 3
+"""How much higher a tile's peak has to be than anything further away, and from where on that is another place."""
 _LEAST_TILES, _MOST_TILES = 3, 8
 _LEAST_COVERED = 0.75
 _LEAST_STRUCTURE = 0.15
@@ -58,10 +60,21 @@ def measure_tiles(moving: Array, fixed: Array, common: Array) -> Tiles:
         if min(np.square(tile).mean(), np.square(covered[rows, columns]).mean()) < _LEAST_STRUCTURE:
             continue
         wide = around[rows.start : rows.stop + 2 * REACH_PX, columns.start : columns.stop + 2 * REACH_PX]
-        peak = find_peak(correlate(wide, tile))
+        surface = correlate(wide, tile)
+        peak = find_peak(surface)
+        if peak.height < _LEAST_DISTINCT * _elsewhere(surface):
+            continue
         centres.append(((columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2))
         shifts.append((peak.x, peak.y))
     return Tiles(np.array(centres, np.float64).reshape(-1, 2), np.array(shifts, np.float64).reshape(-1, 2))
+
+
+def _elsewhere(surface: Array) -> float:
+    """The highest value of a correlation outside the neighbourhood of its peak."""
+    row, column = divmod(int(surface.argmax()), surface.shape[1])
+    others = surface.copy()
+    others[max(0, row - _PEAK_PX) : row + _PEAK_PX + 1, max(0, column - _PEAK_PX) : column + _PEAK_PX + 1] = 0
+    return float(others.max())
 
 
 def _spans(length: int) -> list[slice]:

@@ -52,7 +52,7 @@ def test_stated_matrices_are_met_and_edges_agree_no_less(real_data: Path) -> Non
         ours, theirs = gradient_correlation(pair, found.matrix), gradient_correlation(pair, stated)
         print(
             f"{source.stem}: corners {error.round(1)} px from the stated matrix, gradient correlation {ours:.4f} "
-            f"(stated {theirs:.4f}), confidence {found.confidence:.2f}, {found.form}"
+            f"(stated {theirs:.4f}), confidence {found.confidence:.2f}"
         )
         assert error.max() <= STATED_PX
         assert ours >= theirs
@@ -61,7 +61,10 @@ def test_stated_matrices_are_met_and_edges_agree_no_less(real_data: Path) -> Non
 
 @pytest.mark.slow
 def test_random_warps_of_registered_pairs(real_data: Path) -> None:
-    """200 warps (±5°, ±5 %, ±5 %) of the NIR side, judged against the warp after the unwarped pair's own alignment."""
+    """200 warps (±5°, ±5 %, ±5 %) of the NIR side, judged against the warp after the unwarped pair's own alignment.
+
+    What is refused counts as not found.
+    """
     files = [pair for name in ("nir-scenes", "nir-vcip", "nir-original") for pair in pairs_of(real_data / name)]
     random = np.random.default_rng(0)
     plain: dict[Path, Alignment] = {}
@@ -84,23 +87,27 @@ def test_random_warps_of_registered_pairs(real_data: Path) -> None:
                 f"{source.parent.parent.name}/{source.stem}: {error:.2f} px, confidence {found.confidence:.2f} "
                 f"({found.weakness}), unwarped {plain[source].confidence:.2f}"
             )
-    exact, wrong = np.array(errors) < 1, np.array(errors) > WRONG_PX
+    error, sure = np.array(errors), np.array(believed)
+    found_to_a_pixel = (error < 1) & sure
     print(
-        f"{exact.mean():.1%} under 1 px; median {np.median(errors):.2f} px; {np.mean(believed):.1%} believed, "
-        f"of them {exact[believed].mean():.1%} under 1 px, the worst {np.array(errors)[believed].max():.2f} px"
+        f"{found_to_a_pixel.mean():.1%} believed and under 1 px; {sure.mean():.1%} believed, of them the worst "
+        f"{error[sure].max():.2f} px off; median of all {np.median(error):.2f} px"
     )
-    assert not (wrong & np.array(believed)).any()
-    assert exact.mean() >= 0.95
+    assert error[sure].max() <= WRONG_PX
+    assert found_to_a_pixel.mean() >= 0.95
 
 
 @pytest.mark.slow
 def test_strangers_are_never_believed(real_data: Path) -> None:
-    files = pairs_of(real_data / "nir-scenes")[::3] + pairs_of(real_data / "nir-vcip")[::3]
+    """Each NIR picture with the colour picture of another category: none of its own is half the list away."""
+    files = pairs_of(real_data / "nir-scenes") + pairs_of(real_data / "nir-vcip")
+    confidences = []
     for number, (source, _) in enumerate(files):
-        pair = read(source, files[(number + 7) % len(files)][1])
-        found = align(*pair)
-        print(f"{source.stem}: confidence {found.confidence:.2f} ({found.weakness})")
-        assert found.confidence < 0.5
+        target = files[(number + len(files) // 2) % len(files)][1]
+        assert source.stem.split("_")[0] != target.stem.split("_")[0]
+        confidences.append(align(*read(source, target)).confidence)
+    print(f"{len(files)} strangers: confidence at most {max(confidences):.2f}, median {np.median(confidences):.2f}")
+    assert max(confidences) < 0.5
 
 
 def test_a_real_pair_is_aligned(real_data: Path) -> None:
