@@ -61,13 +61,13 @@ def anchored(spec: str) -> str:
     """What a ``--data`` names, for any working folder: paths made absolute, names of cards as they are."""
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
-        return f"{layout}:{_absolute(expanded(rest))}"
-    folder = expanded(spec)
-    return _absolute(folder) if spec != BUILT_IN and folder.is_dir() else spec
+        return f"{layout}:{absolute(rest)}"
+    return absolute(spec) if spec != BUILT_IN and expanded(spec).is_dir() else spec
 
 
-def _absolute(folder: Path) -> str:
-    return os.path.abspath(folder)  # noqa: PTH100  # resolve() follows links, whose names are those of the sets
+def absolute(path: str) -> str:
+    """The path for any working folder, links in it and all: their names may be those of sets."""
+    return os.path.abspath(expanded(path))  # noqa: PTH100  # resolve() follows links
 
 
 def expanded(path: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nirgan.config.schema import RunConfig
+from nirgan.config.schema import DataSettings, RunConfig
 from nirgan.data.dataset import TrainingSet
 from nirgan.data.disk_cache import DiskCache
 from nirgan.data.index import Data
@@ -32,7 +32,7 @@ class TrainingBatches:
             augment=settings.augment,
             seed=config.seed,
             cache_mb=settings.cache_mb,
-            disk=DiskCache(expanded(settings.disk_cache), settings.disk_cache_mb) if settings.disk_cache else None,
+            disk=_disk_cache(settings, runtime),
         )
         self._config, self._runtime = config, runtime
 
@@ -66,3 +66,9 @@ class TrainingBatches:
             workers=self._config.workers,
             device=self._runtime.device,
         )
+
+
+def _disk_cache(settings: DataSettings, runtime: Runtime) -> DiskCache | None:
+    if not settings.disk_cache:
+        return None
+    return DiskCache(expanded(settings.disk_cache), settings.disk_cache_mb, tidy=runtime.lead)

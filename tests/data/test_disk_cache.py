@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from filelock import FileLock
 
 from nirgan.config.schema import Augmentation
 from nirgan.data import SampleKey, StepPlan, TrainingSet, make_loader, open_data
@@ -22,6 +23,7 @@ from nirgan.data.cache import PictureCache
 from nirgan.data.disk_cache import DiskCache, Prepared
 from nirgan.data.files import Picture
 from nirgan.data.sample import Sample
+from nirgan.errors import NirganError
 
 Write = Callable[[Path, np.ndarray], None]
 
@@ -191,6 +193,83 @@ def test_what_a_killed_process_left_does_no_harm(folder: Path, tmp_path: Path) -
     assert int((cache / "used.txt").read_text()) == sum(kept_in(cache).values())
     assert_same(crops(training_set(folder, disk)), plain)
     assert sorted(kept_in(cache).values()) == sorted([SOURCE, TARGET] * 8)
+
+
+def test_what_another_version_kept_is_removed(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    old = cache / "pixels-1-0.0.1" / "ab" / "old.pixels"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old" * MIB)
+    (cache / "used.txt").write_text(str(3 * MIB))
+    (cache / "mine.txt").write_text("mine")
+    crops(training_set(folder, DiskCache(cache, 1)))
+    assert not old.exists()
+    assert (cache / "mine.txt").exists()
+    assert len(kept_in(cache)) == 16
+    assert int((cache / "used.txt").read_text()) == sum(kept_in(cache).values())
+
+
+def test_what_is_too_large_is_refused_with_the_cache_too(folder: Path, tmp_path: Path) -> None:
+    crops(training_set(folder, DiskCache(tmp_path / "cache", 10)))
+    strict = training_set(folder, DiskCache(tmp_path / "cache", 10))
+    strict.data.max_pixels = 100
+    with pytest.raises(NirganError, match="none of the 8 training pictures can be read"):
+        crops(strict)
+
+
+def test_one_process_of_a_run_counts(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    crops(training_set(folder, DiskCache(cache, 10)))
+    counted = (cache / "used.txt").read_text()
+    (cache / "used.txt").write_text("7")
+    DiskCache(cache, 10, tidy=False)
+    assert (cache / "used.txt").read_text() == "7"
+    DiskCache(cache, 10)
+    assert (cache / "used.txt").read_text() == counted
+
+
+def test_a_folder_that_is_locked_for_a_while_is_used_later(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(disk_module, "_PATIENCE_S", 0.0)
+    disk, plain = DiskCache(tmp_path / "cache", 10), crops(training_set(folder, None))
+    with FileLock(tmp_path / "cache" / ".lock"):
+        assert_same(crops(training_set(folder, disk)), plain)
+    assert kept_in(tmp_path / "cache") == {}
+    assert not list(tmp_path.rglob("*.part"))
+    crops(training_set(folder, disk))
+    assert len(kept_in(tmp_path / "cache")) == 16
+    assert caplog.records == []
+
+
+def test_a_folder_that_is_always_locked_is_given_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(disk_module, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(disk_module, "_REFUSALS", 5)
+    disk = DiskCache(tmp_path / "cache", 10)
+    with FileLock(tmp_path / "cache" / ".lock"), caplog.at_level(logging.WARNING):
+        crops(training_set(folder, disk))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'cache'}: is always locked by another process; pictures that are not in it are decoded each time"
+    ]
+
+
+def test_a_run_that_begins_may_take_away_what_another_is_writing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk, plain = DiskCache(tmp_path / "cache", 10), crops(training_set(folder, None))
+    header, begun = disk_module._header, []
+
+    def begin(prepared: Prepared) -> bytes:
+        if not begun:
+            begun.append(DiskCache(tmp_path / "cache", 10))
+        return header(prepared)
+
+    monkeypatch.setattr(disk_module, "_header", begin)
+    assert_same(crops(training_set(folder, disk)), plain)
+    assert caplog.records == []
+    assert int((tmp_path / "cache" / "used.txt").read_text()) == sum(kept_in(tmp_path / "cache").values())
 
 
 def test_a_full_disk_is_said_once_and_files_are_decoded(
