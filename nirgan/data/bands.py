@@ -121,6 +121,17 @@ def bands_of(sources: Iterable[Path | None], card: Band | None) -> set[Band | No
     return {(sidecars.band_of(path) if path else None) or card for path in sources}
 
 
+def disagreement(bands: Iterable[Band | None]) -> str:
+    """Words about sources that are not all stated to be of one band; empty where they are, or nobody says anything."""
+    stated = set(bands)
+    named = ", ".join(map(in_words, sorted(filter(None, stated))))
+    if not named or len(stated) == 1:
+        return ""
+    if len(stated - {None}) > 1:
+        return f"several bands ({named}), so that weights will name none"
+    return f"a band ({named}) that only some sources are said to be of, so that weights will name none"
+
+
 class BandWatch:
     """Finds, once for each band, that pictures are not of the band that weights were trained on."""
 

@@ -14,8 +14,8 @@ are found by a perceptual hash of the whole picture and of each of these parts, 
 - Of a picture without detail (a clear sky, a black frame) both would be hashes of noise. It has none, and is near to
   nothing.
 
-Smaller crops, other photographs of one place, mirrored and turned pictures are not found. In 357 real pairs of 169 scenes
-(photographs and 256×256 crops of them) 434 times two pairs show one scene. Of the 106 times that these are a
+Smaller crops, other photographs of one place, mirrored and turned pictures are not found. In 357 real pairs of 169
+scenes (photographs and 256×256 crops of them) 434 times two pairs show one scene. Of the 106 times that these are a
 photograph and its crop, 27 are found, all of those whose crop is such a square; of the 315 that are two crops, 66; of
 the 13 that are two photographs of one place, none. Of 63,112 times that they show different scenes, none is taken for
 one. Top and bottom halves would find three more, and with them pictures would look alike four times as often that only

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nirgan.data.bands import SIDECAR, Band, bands_of, disagreement
 from nirgan.data.index import Problem, Record
 from nirgan.data.leaks import find_leaks
 from nirgan.data.open import read_spec, take_apart
@@ -31,12 +32,14 @@ class Listing:
         pairing: The weakest among the records.
         records: With their split, where folders or a ``split.csv`` give one; unpaired sides taken apart.
         problems: Seen in names.
+        bands: That folders and cards state of the sources; None among them where neither does.
     """
 
     layout: str
     pairing: Pairing
     records: list[Record]
     problems: list[Problem]
+    bands: frozenset[Band | None] = frozenset()
 
     @property
     def count(self) -> int:
@@ -44,6 +47,11 @@ class Listing:
         if self.pairing == Pairing.UNPAIRED:
             return len(self.records)
         return sum(record.has_source_file and record.has_target for record in self.records)
+
+    @property
+    def band(self) -> Band | None:
+        """The band that is stated of all sources, None if there is none."""
+        return next(iter(self.bands)) if len(self.bands) == 1 else None
 
 
 def inspect(specs: Sequence[str], on_progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -73,17 +81,20 @@ def list_data(specs: Sequence[str]) -> Listing:
     records: list[Record] = []
     problems: list[Problem] = []
     words: list[str] = []
+    bands: set[Band | None] = set()
     for spec in specs:
         found, folder = read_spec(spec, taken={record.set for record in records})
         words.append(found.words)
         sides, more = _with_split([side for record in found.records for side in take_apart(record)], folder)
-        problems += [*found.problems, *_lonely(sides), *more]
+        problems += [*found.problems, *_lonely(sides), *more, *_bands(sides, found.wavelength, bands)]
         records += sides
     leaking = [str(path) for leak in find_leaks(records) for paths in leak.files.values() for path in paths]
     if leaking:
         problems.append(Problem.of(SCENE_LEAK, list(dict.fromkeys(leaking))))
+    if kind := disagreement(bands):
+        problems.append(Problem.of(kind, list(specs)))
     pairing = max((record.pairing for record in records), key=list(Pairing).index)
-    return Listing("; ".join(words), pairing, records, problems)
+    return Listing("; ".join(words), pairing, records, problems, frozenset(bands))
 
 
 def summary(listing: Listing, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -103,6 +114,15 @@ def _lonely(records: Sequence[Record]) -> list[Problem]:
         if record.pairing != Pairing.UNPAIRED and not (record.has_source_file and record.has_target)
     ]
     return [Problem.of(MISSING_PARTNER, lonely)] if lonely else []
+
+
+def _bands(records: Sequence[Record], card: Band | None, found: set[Band | None]) -> list[Problem]:
+    """Add to ``found`` what is stated of the sources; a file that states nonsense is a problem."""
+    try:
+        found |= bands_of([record.source for record in records if record.has_source_file], card)
+    except NirganError as error:
+        return [Problem.of(str(error), [SIDECAR])]
+    return []
 
 
 def _headers(records: Sequence[Record], on_progress: Callable[[int, int], None]) -> list[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nirgan.data.bands import Band, band_in, bands_of, in_words
+from nirgan.data.bands import Band, band_in, bands_of, disagreement, in_words
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
 from nirgan.data.leaks import refuse_leaks
@@ -276,15 +276,13 @@ def _check(records: list[Record], layouts: list[str], task: Task) -> None:
 
 
 def _wavelength(parts: list[_Part], task: Task) -> tuple[Band | None, list[Problem]]:
-    """The one band that is stated of all sources, None if there is none; and words where several are."""
+    """The one band that is stated of all sources, None if there is none; and words where it is not of all."""
     if task == "gray2rgb":
         return "grey", []
     stated = {band: part.words for part in parts for band in part.bands}
-    bands = sorted(filter(None, stated))
-    if len(bands) > 1:
-        kind = f"several bands ({', '.join(map(in_words, bands))}), so that weights will name none"
-        return None, [Problem.of(kind, list(dict.fromkeys(stated[band] for band in bands)))]
-    return (bands[0] if bands and len(stated) == 1 else None), []
+    if kind := disagreement(stated):
+        return None, [Problem.of(kind, list(dict.fromkeys(stated.values())))]
+    return next(iter(stated), None), []
 
 
 def _look(data: Data, *, ask_file: bool) -> None:

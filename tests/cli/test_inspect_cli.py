@@ -124,8 +124,11 @@ def test_people_read_lines(nirgan: Nirgan, scenes: Path) -> None:
     ended = nirgan("data", "inspect", "scenes")
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert [line.split()[0] for line in lines[:6]] == ["layout", "pairing", "count", "source", "target", "shift"]
-    assert "source   4 pictures, 64×48; uint8" in lines[3]
+    assert [line.split()[0] for line in lines[:7]] == [
+        *("layout", "pairing", "count", "band", "source", "target", "shift")
+    ]
+    assert lines[3] == "band     850 nm"
+    assert "source   4 pictures, 64×48; uint8" in lines[4]
     place = lines.index("problem  grey as NIR: 1")
     assert "gray2rgb" in lines[place + 1]
     assert lines[place + 2].strip() == str(Path("scenes", "nir", f"{ODD}.png"))

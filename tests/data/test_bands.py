@@ -198,7 +198,11 @@ class TestData:
     def test_several_bands_are_named_and_none_is_kept(self, tmp_path: Path, write_pairs) -> None:
         day, night = (write_pairs(tmp_path / name, ["a", "b"]) for name in ("day", "night"))
         say(day, 850)
-        assert opened(day, night).wavelength is None  # nobody knows what the nights are
+        data = opened(day, night)  # nobody knows what the nights are
+        assert data.wavelength is None
+        assert [problem.kind for problem in data.problems] == [
+            "a band (850 nm) that only some sources are said to be of, so that weights will name none"
+        ]
         say(night, 940)
         data = opened(day, night)
         assert data.wavelength is None

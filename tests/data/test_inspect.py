@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from nirgan.data.bands import SIDECAR
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.inspect import inspect
@@ -25,6 +26,21 @@ from nirgan.data.synth import write_scenes
 def test_a_clean_folder(tmp_path: Path, write_pairs) -> None:
     result = inspect([str(write_pairs(tmp_path, ["a", "b", "c"]))])
     assert result == {"layout": "nir/ + rgb/ with the same names", "pairing": "registered", "count": 3, "problems": []}
+
+
+def test_bands_are_told_and_doubted(tmp_path: Path, write_pairs) -> None:
+    day, night = (write_pairs(tmp_path / name, ["a", "b"]) for name in ("day", "night"))
+    assert look_into(day)["wavelength"] is None
+    (day / SIDECAR).write_text("wavelength: 850")
+    assert look_into(day)["wavelength"] == "850nm"
+    for line, words in (
+        ("", "a band (850 nm) that only some sources are said to be of"),
+        ("wavelength: 940", "several bands (850 nm, 940 nm)"),
+        ("wavelength: red", f"{night / SIDECAR}: wavelength: 'red' is no band"),
+    ):
+        (night / SIDECAR).write_text(line)
+        (problem,) = inspect([str(day), str(night)])["problems"]
+        assert problem["kind"].startswith(words)
 
 
 def test_problems_are_counted_and_named(tmp_path: Path, write_pairs) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nirgan.data.bands import in_words
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.inspect import summary
@@ -29,11 +30,12 @@ def report(survey: Survey) -> dict[str, Any]:
     """What ``nirgan.data.inspect.inspect`` says, and what the pictures tell.
 
     Returns:
-        ``layout``, ``pairing``, ``count``, ``problems`` as there; ``advice`` by kind of problem; ``sides``: of source
-        and target count, sizes, full scales and the mean share of saturated pixels; ``alignment``: of how many pairs
-        the shift was measured, how many of these can be believed, median, 95th percentile and largest in pixels;
-        ``correlation``: median of the sources with their targets' luma; ``copies``: groups of keys, ``exact`` and
-        ``near``; ``failed``: why files cannot be read; ``pairs``: of each key the shift and what else was measured.
+        ``layout``, ``pairing``, ``count``, ``problems`` as there; ``wavelength``: the band that is stated of all
+        sources; ``advice`` by kind of problem; ``sides``: of source and target count, sizes, full scales and the mean
+        share of saturated pixels; ``alignment``: of how many pairs the shift was measured, how many of these can be
+        believed, median, 95th percentile and largest in pixels; ``correlation``: median of the sources with their
+        targets' luma; ``copies``: groups of keys, ``exact`` and ``near``; ``failed``: why files cannot be read;
+        ``pairs``: of each key the shift and what else was measured.
     """
     records, looks = survey.listing.records, survey.looks
     scales: Scales = {side: full_scales(_seen(looks, side), partial(_given, survey.data, side)) for side in SIDES}
@@ -42,6 +44,7 @@ def report(survey: Survey) -> dict[str, Any]:
     correlations = [look.pair.correlation for look in looks if look.pair and look.pair.correlation is not None]
     return {
         **summary(survey.listing, problems),
+        "wavelength": survey.listing.band,
         "advice": advice_on(problems, scales),
         "sides": {side: _side(_seen(looks, side), scales[side]) for side in SIDES},
         "alignment": _alignment(looks),
@@ -57,6 +60,8 @@ def report(survey: Survey) -> dict[str, Any]:
 def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of a report above its problems: what, and words."""
     lines = [("layout", result["layout"]), ("pairing", result["pairing"]), ("count", str(result["count"]))]
+    if result.get("wavelength"):
+        lines.append(("band", in_words(result["wavelength"])))
     lines += [(side, _side_in_words(of)) for side, of in result.get("sides", {}).items() if of["count"]]
     if alignment := result.get("alignment"):
         lines.append(("shift", _alignment_in_words(alignment)))

@@ -11,7 +11,7 @@ from nirgan.data.index import Data
 from nirgan.data.inspect import Listing, list_data
 from nirgan.data.inspection.journal import open_journal, read_journal, stamp_of
 from nirgan.data.inspection.look import Look, Looker
-from nirgan.data.parallel import in_processes
+from nirgan.data.parallel import in_processes, processes_for
 
 _WORTH_A_PROCESS = 32
 """Pairs; a new process takes as long to start as looking at some tens of small ones."""
@@ -37,7 +37,7 @@ def survey(
     *,
     band: int | None = None,
     full_scale: float | None = None,
-    workers: int = 0,
+    workers: int | None = 0,
     journal: Path | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Survey:
@@ -47,7 +47,7 @@ def survey(
         specs: Folders, ``LAYOUT:FOLDER``, or names of cards.
         band: Band that is the source, from 1.
         full_scale: Stored source value that means 1.0.
-        workers: Processes at most; few pairs are looked at here.
+        workers: Processes; 0 looks here, None chooses.
         journal: File for what was seen; it is made, or read and continued.
         on_progress: Told the number of records done and of all.
 
@@ -61,7 +61,7 @@ def survey(
     known = read_journal(journal)
     stamps = [stamp_of(record, band) for record in listing.records]
     new = [record for record, stamp in zip(listing.records, stamps, strict=True) if stamp not in known]
-    fresh = in_processes(Looker(data), new, min(workers, len(new) // _WORTH_A_PROCESS))
+    fresh = in_processes(Looker(data), new, processes_for(len(new), _WORTH_A_PROCESS, workers))
     looks: list[Look] = []
     with open_journal(journal) as keep:
         for stamp in stamps:
