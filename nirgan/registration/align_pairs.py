@@ -14,7 +14,7 @@ from typing import Any
 
 from nirgan.data.bands import write_sidecar
 from nirgan.data.index import Data, Record, first_of
-from nirgan.data.parallel import in_processes
+from nirgan.data.parallel import in_processes, processes_for
 from nirgan.errors import NirganError
 from nirgan.files import csv_bytes, remove_parts, write_whole
 from nirgan.lock import LOCK, alone
@@ -22,6 +22,8 @@ from nirgan.registration.align_pair import MATRIX_MEANS, AlignPair, Job, Options
 
 _OURS = "alignment.json"
 """File that marks a folder as this command's own."""
+_WORTH_A_PROCESS = 4
+"""Pairs; a new process takes as long to start as aligning some."""
 _NUMBERS = ("confidence", "residual_px", "correlation_before", "correlation_after", "dense_px")
 
 
@@ -64,7 +66,7 @@ def align_pairs(
     out: Path,
     options: Options,
     *,
-    workers: int,
+    workers: int | None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> AlignedPairs:
     """Move every source onto its target and write what both show, as ``nir/`` and ``rgb/`` with the same names.
@@ -77,7 +79,7 @@ def align_pairs(
         data: Pairs; any pairing.
         out: Made if it is missing.
         options: How to align.
-        workers: Processes; 0 works in this one.
+        workers: Processes; 0 works in this one, None chooses.
         on_progress: Called with the number of pairs done and of all.
 
     Raises:
@@ -96,7 +98,7 @@ def _align_all(
     jobs: list[Job],
     result: AlignedPairs,
     options: Options,
-    workers: int,
+    workers: int | None,
     on_progress: Callable[[int, int], None],
 ) -> AlignedPairs:
     work = AlignPair(replace(data, all_records=[], problems=[], layouts=[]), options)
@@ -112,8 +114,8 @@ def _align_all(
     return result
 
 
-def _outcomes(work: AlignPair, jobs: list[Job], workers: int) -> Generator[Outcome, None, None]:
-    yield from in_processes(work, jobs, min(workers, len(jobs)))
+def _outcomes(work: AlignPair, jobs: list[Job], workers: int | None) -> Generator[Outcome, None, None]:
+    yield from in_processes(work, jobs, processes_for(len(jobs), _WORTH_A_PROCESS, workers))
 
 
 def _jobs(data: Data, out: Path) -> list[Job]:

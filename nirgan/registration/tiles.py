@@ -11,12 +11,17 @@ from nirgan.registration.correlate import correlate, find_peak, padded
 from nirgan.registration.edges import Array
 
 REACH_PX = 8
-"""Shifts that are searched for a tile. By chance one in twelve or so falls within ``AGREE_PX``."""
+"""Shifts that are searched for a tile. By chance one in 23 falls within ``AGREE_PX``; under the best of wrong alignments
+it was one in five."""
 AGREE_PX = 2.0
 """A tile that is found within this distance of where it should be agrees."""
 _SIDE_PX = 64
 _LEAST_DISTINCT, _PEAK_PX = 1.4, 3
-"""How much higher a tile's peak has to be than anything further away, and from where on that is another place."""
+"""How much higher a tile's peak has to be than anything further away, and from where on that is another place. Under
+100 wrong alignments one tile in six had such a peak, in 120 registered pairs four in five."""
+_LEAST_HEIGHT = 0.4
+"""A peak as high as this needs no other distinction: under 100 wrong alignments none of 1000 tiles had 0.35. Along a
+straight line the correlation is as high everywhere."""
 _LEAST_TILES, _MOST_TILES = 3, 8
 _LEAST_COVERED = 0.75
 _LEAST_STRUCTURE = 0.15
@@ -25,7 +30,7 @@ _LEAST_STRUCTURE = 0.15
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles that have structure in both pictures.
+    """Tiles that have structure in both pictures and are found at one place, or fit well.
 
     Attributes:
         centres: (n,2) in pixels of the target.
@@ -62,7 +67,7 @@ def measure_tiles(moving: Array, fixed: Array, common: Array) -> Tiles:
         wide = around[rows.start : rows.stop + 2 * REACH_PX, columns.start : columns.stop + 2 * REACH_PX]
         surface = correlate(wide, tile)
         peak = find_peak(surface)
-        if peak.height < _LEAST_DISTINCT * _elsewhere(surface):
+        if peak.height < min(_LEAST_HEIGHT, _LEAST_DISTINCT * _elsewhere(surface)):
             continue
         centres.append(((columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2))
         shifts.append((peak.x, peak.y))

@@ -51,6 +51,13 @@ def test_a_homography_is_found_to_a_pixel() -> None:
     assert found.confidence >= 0.5, found.weakness
 
 
+def test_a_stretch_that_the_picture_shows_is_found_to_a_pixel() -> None:
+    true = similarity((SIDE, SIDE), 2, 1.0, 3, 2) @ np.diag([1.015, 0.985, 1])
+    found = align(*warped_pair(0, true))
+    assert corner_errors(found.matrix, true).mean() < 1
+    assert found.confidence >= 0.5, found.weakness
+
+
 def test_a_translation_stays_one() -> None:
     source, target = warped_pair(1, np.array([[1, 0, 9.5], [0, 1, -6.25], [0, 0, 1]]))
     found = align(source, target, model="translation")
