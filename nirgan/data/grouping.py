@@ -9,13 +9,15 @@ from enum import StrEnum
 from nirgan.data.duplicates import Fingerprint, fingerprint_of, groups
 from nirgan.data.index import Data, Record, first_of
 from nirgan.data.leaks import sharing_a_file
-from nirgan.data.parallel import in_processes
+from nirgan.data.parallel import in_processes, processes_for
 from nirgan.data.pictures import Side, read_side
 from nirgan.data.sample import Pairing
 from nirgan.data.split import names_of
 from nirgan.errors import NirganError
 
 SIDES: tuple[Side, Side] = ("source", "target")
+_WORTH_A_PROCESS = 100
+"""Pictures; a new process takes as long to start as looking at some tens of small ones."""
 
 
 class By(StrEnum):
@@ -65,7 +67,7 @@ def by_picture(records: Sequence[Record]) -> list[Record]:
 
 
 def by_duplicates(
-    data: Data, *, workers: int = 0, on_progress: Callable[[int, int], None] = lambda done, total: None
+    data: Data, *, workers: int | None = 0, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[list[Record], list[str]]:
     """Give every record the name of its group as its scene.
 
@@ -74,7 +76,7 @@ def by_duplicates(
 
     Args:
         data: Its pictures are decoded, one after the other.
-        workers: Processes; 0 works here.
+        workers: Processes; 0 works here, None chooses.
         on_progress: Told how many records of how many have been looked at.
 
     Returns:
@@ -83,7 +85,8 @@ def by_duplicates(
     seen: dict[Side, dict[str, Fingerprint]] = {side: {} for side in SIDES}
     failed: list[str] = []
     records = data.all_records
-    looks = in_processes(_Look(replace(data, all_records=[], problems=[])), records, workers)
+    processes = processes_for(len(records), _WORTH_A_PROCESS, workers)
+    looks = in_processes(_Look(replace(data, all_records=[], problems=[])), records, processes)
     for done, (record, (prints, trouble)) in enumerate(zip(records, looks, strict=True), start=1):
         for side, fingerprint in prints.items():
             seen[side][record.key] = fingerprint

@@ -18,6 +18,28 @@ Result = TypeVar("Result")
 
 _AHEAD = 4
 """Items per process that are handed out before their results are asked for."""
+_MOST = 16
+"""Processes that are started unasked: each holds torch, about 0.3 GB."""
+
+
+def processes_for(items: int, least: int, workers: int | None = None) -> int:
+    """How many processes share a work; 0 for none but this one.
+
+    Args:
+        items: What is to be worked on.
+        least: Items that keep a process busy for as long as it takes to start.
+        workers: As somebody chose; None leaves it to the number of items and to the cores that this process may use.
+    """
+    if workers is not None:
+        return min(workers, items)
+    worth = min(_cores(), _MOST, items // least)
+    return worth if worth > 1 else 0
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # a batch system may have given this process a few cores of many
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def in_processes(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

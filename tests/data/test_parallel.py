@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nirgan.data.parallel import in_processes
+from nirgan.data import parallel
+from nirgan.data.parallel import in_processes, processes_for
 from nirgan.errors import NirganError
 
 
@@ -52,9 +53,38 @@ def test_a_process_that_was_killed_is_said_in_a_line() -> None:
         list(in_processes(end, range(3), 1))
 
 
+@pytest.mark.parametrize(
+    ("cores", "items", "chosen", "processes"),
+    [
+        (4, 1000, None, 4),
+        (64, 1000, None, 16),  # each takes memory
+        (4, 29, None, 2),
+        (4, 19, None, 0),  # one process would only wait for another
+        (1, 1000, None, 0),
+        (4, 1000, 9, 9),
+        (4, 3, 9, 3),
+        (4, 1000, 0, 0),
+    ],
+)
+def test_processes_follow_cores_and_work_unless_they_are_chosen(
+    monkeypatch: pytest.MonkeyPatch, cores: int, items: int, chosen: int | None, processes: int
+) -> None:
+    monkeypatch.setattr(parallel, "_cores", lambda: cores)
+    assert processes_for(items, 10, chosen) == processes
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not known there")
+def test_cores_are_those_that_this_process_may_use() -> None:
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code += "; from nirgan.data.parallel import processes_for; print(processes_for(1000, 10))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
+
+
 SLEEPERS = """
 import os, time
-from nirgan.data.parallel import in_processes
+from nirgan.data import parallel
+from nirgan.data.parallel import in_processes, processes_for
 
 def work(number):
     print(os.getpid(), flush=True)

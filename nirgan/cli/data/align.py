@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +28,9 @@ def command(
     ] = 0.5,
     band: Annotated[int | None, typer.Option(min=1, help="Band that is the source, to measure on.")] = None,
     full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes; default: one a core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; default: by cores and number of pairs.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Move each near-infrared picture onto its colour picture and write what both show; refuse what does not fit.
@@ -57,9 +58,8 @@ def command(
         keep_lonely=True,
     )
     options = Options(model, dense, least_confidence)  # type: ignore[arg-type]  # checked above
-    processes = (os.cpu_count() or 1) if workers is None else workers
     with progress("aligning") as show:
-        result = align_pairs(data, out, options, workers=processes, on_progress=show)
+        result = align_pairs(data, out, options, workers=workers, on_progress=show)
     _report(result, folder, as_json=json)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +28,9 @@ def command(
     ] = None,
     band: Annotated[int | None, typer.Option(min=1, help="Band that is the source.")] = None,
     full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes at most; default: one for each core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; default: by cores and number of pairs.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say how a folder was recognised, what its pictures hold and what is wrong with them.
@@ -71,7 +72,7 @@ def _pictures(
             folders,
             band=band,
             full_scale=full_scale,
-            workers=(os.cpu_count() or 1) if workers is None else workers,
+            workers=workers,
             journal=journal,
             on_progress=show,
         )

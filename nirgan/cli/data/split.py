@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _LARGE = 0.2
 """Share of all pictures in one group above which the group may be a mistake."""
-_PICTURES_PER_PROCESS = 100
-"""With fewer, a process takes longer to start than to look at them."""
 
 Share = Annotated[float, typer.Option(min=0, max=0.49, help="Share of the pictures, as far as whole scenes allow.")]
 
@@ -45,7 +43,10 @@ def command(
     task: TaskName = "nir2rgb",
     pairing: PairingName = None,
     seed: Seed = 0,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that look for duplicates; 0: this one.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that look for duplicates; default: by cores and number of pictures."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
     json: Json = False,
 ) -> None:
@@ -106,14 +107,9 @@ def _group(data: Data, by: By | None, scenes: Path | None, workers: int | None) 
 
 def _group_by_duplicates(data: Data, workers: int | None) -> list[str]:
     """Look at all pictures for what belongs together; returns what could not be read."""
-    import os
-
     from nirgan.cli.progress import progress
     from nirgan.data.grouping import by_duplicates
 
-    if workers is None:
-        most = len(data.all_records) // _PICTURES_PER_PROCESS
-        workers = min(os.cpu_count() or 1, most) if most > 1 else 0
     with progress("looking for near-duplicates") as show:
         data.all_records, failed = by_duplicates(data, workers=workers, on_progress=show)
     return failed
