@@ -17,9 +17,9 @@ from torchvision.transforms import RandomCrop
 
 from nirgan.bench.turns import clocked, enough_times, rate, take_turns, times_as_fast
 from nirgan.config import RunConfig
+from nirgan.data.contents import shard_of
 from nirgan.data.index import Data
 from nirgan.data.open import open_data
-from nirgan.data.shards.contents import shard_of
 from nirgan.data.shards.write import write_shards
 from nirgan.errors import NirganError
 from nirgan.models.recipe import At, Stage

@@ -24,10 +24,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from nirgan import __version__
+from nirgan.data.contents import size_and_time
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.pictures import Side
-from nirgan.data.shards.contents import size_and_time
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from types import ModuleType
 
 import numpy as np
 
+from nirgan.data.contents import read_bytes, shard_of
 from nirgan.data.formats import Content, Decoded, Header, Refused, jpeg, png, tiff, upright
 from nirgan.data.metadata import Metadata
-from nirgan.data.shards.contents import read_bytes, shard_of
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 

@@ -189,7 +189,7 @@ class Data:
 
 
 def _content(file: Path) -> str:
-    from nirgan.data.shards.contents import read_bytes
+    from nirgan.data.contents import read_bytes
 
     try:
         return hashlib.sha256(read_bytes(file)).hexdigest()

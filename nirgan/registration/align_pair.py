@@ -11,10 +11,10 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from nirgan.data.contents import size_and_time
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.pictures import read_side, source_of, target_of
-from nirgan.data.shards.contents import size_and_time
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 from nirgan.registration.apply import cut, moved_onto, suffix_for, write_stored

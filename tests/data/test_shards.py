@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from nirgan.config.schema import Augmentation
-from nirgan.data import Data, Pairing, StepPlan, TrainingSet, make_loader, open_data
+from nirgan.data import Data, Pairing, StepPlan, TrainingSet, contents, make_loader, open_data
 from nirgan.data.files import picture_shape, read_picture
-from nirgan.data.shards import contents, write
+from nirgan.data.shards import write
 from nirgan.data.shards.index import INDEX, read_index
 from nirgan.data.shards.scan import open_shards
 from nirgan.data.shards.write import write_shards

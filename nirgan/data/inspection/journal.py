@@ -16,10 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nirgan.data.contents import size_and_time
 from nirgan.data.duplicates import Fingerprint
 from nirgan.data.index import Record
 from nirgan.data.inspection.look import Look, PairLook, SideLook
-from nirgan.data.shards.contents import size_and_time
 
 MEASURES = 2
 """Number of what is measured and how; a look of another number is forgotten."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+from nirgan.data.contents import remember
 from nirgan.data.index import Problem, Record
 from nirgan.data.layouts import Found, Layout
 from nirgan.data.sample import Pairing
-from nirgan.data.shards.contents import remember
 from nirgan.data.shards.index import Entry, shards_in
 from nirgan.data.shards.scan import open_shards
 from nirgan.errors import NirganError

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from nirgan.data.bands import Band, bands_of, in_words, write_sidecar
+from nirgan.data.contents import read_bytes, size_and_time
 from nirgan.data.index import Problem, Record
 from nirgan.data.layouts import Found
 from nirgan.data.open import read_spec, take_apart
-from nirgan.data.shards.contents import read_bytes, size_and_time
 from nirgan.data.shards.index import FIELDS, Entry, write_index
 from nirgan.data.shards.scan import scan_shards
 from nirgan.data.split import apply_split, read_split
