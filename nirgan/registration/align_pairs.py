@@ -190,7 +190,7 @@ def _table(outcomes: list[Outcome]) -> list[list[Any]]:
         matrix = [value for row in o.matrix for value in row] if o.matrix else [""] * 9
         numbers = [getattr(o, name) for name in _NUMBERS]
         written = ["" if number is None else number for number in numbers]
-        rectangle = o.rectangle or [""] * 4
+        rectangle: list[Any] = [""] * 4 if o.rectangle is None else o.rectangle
         rows.append([o.key, o.name, o.status, *written, *matrix, *rectangle, o.reason])
     return rows
 

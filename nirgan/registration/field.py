@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,7 @@ class Field:
             shape: Of the picture.
             matrix: 3×3 that is applied after the field; what it departs from a similarity counts with the field's own.
         """
-        centre, unit = _centre(shape), float(np.hypot(*shape[:2])) / 2
+        centre, unit = _centre(shape), math.hypot(*shape[:2]) / 2
         count, measured = _PARAMETERS[model], shifts.ravel()
         design = _design((points - centre) / unit, count)
         if len(measured) <= count:

@@ -11,8 +11,8 @@ from nirgan.registration.correlate import correlate, find_peak, padded
 from nirgan.registration.edges import Array
 
 REACH_PX = 8
-"""Shifts that are searched for a tile. By chance one in 23 falls within ``AGREE_PX``; under the best of wrong alignments
-it was one in five."""
+"""Shifts that are searched for a tile. By chance one in 23 falls within ``AGREE_PX``; under the best of wrong
+alignments it was one in five."""
 AGREE_PX = 2.0
 """A tile that is found within this distance of where it should be agrees."""
 _SIDE_PX = 64

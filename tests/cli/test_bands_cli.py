@@ -72,8 +72,7 @@ def test_a_sidecar_that_means_nothing_is_refused_in_a_line(nirgan: Nirgan, tmp_p
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((32, 32), np.uint8))
     (tmp_path / "band.yaml").write_text("wavelength: red")
     assert (
-        "band.yaml: wavelength: 'red' is no band"
-        in nirgan("translate", "a.png", "--weights", "w.safetensors").refused
+        "band.yaml: wavelength: 'red' is no band" in nirgan("translate", "a.png", "--weights", "w.safetensors").refused
     )
 
 
