@@ -30,7 +30,7 @@ class Evidence:
 
     Attributes:
         prominence: By how many deviations edges of the whole pictures agree better than at shifts of 6 to 12 pixels.
-        tiles: Tiles of the target with structure in both pictures.
+        tiles: Tiles of the target that are found in the source at all.
         agreeing: Those among them that are found within two pixels of where the alignment puts them.
         doubt: How far the worst corner may be off, in pixels of the measured size; infinite if the tiles cannot tell.
         residual: Root mean square of the agreeing tiles' distances, in pixels of the measured size.
@@ -54,6 +54,7 @@ class Evidence:
 
     def _answers(self) -> list[tuple[float, str]]:
         agreement = self.agreeing / (self.tiles + _STRANGERS)
+        found = f"only {self.agreeing} of the {self.tiles} parts found in both pictures lie where it says"
         doubt = f"the corners are uncertain by {self.doubt:.1f} pixels" if np.isfinite(self.doubt) else ""
         return [
             (
@@ -62,11 +63,11 @@ class Evidence:
             ),
             (
                 _half_at(agreement, LEAST_AGREEMENT),
-                f"only {self.agreeing} of {self.tiles} parts with structure agree with it",
+                found if self.tiles else "no part of one picture is found in the other",
             ),
             (
                 _half_at(MOST_DOUBT_PX, self.doubt) if self.doubt > 0 else 1.0,
-                doubt or "too few parts of the picture have structure in common",
+                doubt or "too few parts of one picture are found in the other",
             ),
         ]
 

@@ -58,7 +58,7 @@ def command(
         keep_lonely=True,
     )
     options = Options(model, dense, least_confidence)  # type: ignore[arg-type]  # checked above
-    with progress("aligning") as show:
+    with progress("aligning", unit="pairs") as show:
         result = align_pairs(data, out, options, workers=workers, on_progress=show)
     _report(result, folder, as_json=json)
 
