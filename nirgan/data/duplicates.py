@@ -16,10 +16,10 @@ are found by a perceptual hash of the whole picture and of each of these parts, 
 
 Smaller crops, other photographs of one place, mirrored and turned pictures are not found. In 357 real pairs of 169
 scenes (photographs and 256×256 crops of them) 434 times two pairs show one scene. Of the 106 times that these are a
-photograph and its crop, 27 are found, all of those whose crop is such a square; of the 315 that are two crops, 66; of
-the 13 that are two photographs of one place, none. Of 63,112 times that they show different scenes, none is taken for
-one. Top and bottom halves would find three more, and with them pictures would look alike four times as often that only
-share where the sky ends.
+photograph and its crop, 27 are found, nearly all of those whose crop is such a square; of the 315 that are two crops,
+66; of the 13 that are two photographs of one place, none. Of 63,112 times that they show different scenes, none is
+taken for one. Top and bottom halves would find three more, and with them pictures would look alike four times as often
+that only share where the sky ends.
 """
 
 from __future__ import annotations

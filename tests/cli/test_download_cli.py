@@ -104,8 +104,16 @@ def test_a_wrong_name_gets_the_nearest(nirgan: Nirgan) -> None:
     assert "did you mean 'kodak'" in nirgan("data", "download", "kodac").refused
 
 
+def test_built_in_scenes_are_not_to_be_put_anywhere(nirgan: Nirgan) -> None:
+    refused = nirgan("data", "download", BUILT_IN).refused
+    assert "nothing to fetch" in refused
+    assert "data/" not in refused
+
+
 BY_HAND = [
-    name for name in cards.list_cards() if cards.read_card(name).access != "open" or not cards.read_card(name).files
+    name
+    for name in cards.list_cards()
+    if name != BUILT_IN and (cards.read_card(name).access != "open" or not cards.read_card(name).files)
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nirgan.data.cards import UNKNOWN, Card
+from nirgan.data.places import BUILT_IN
 from nirgan.errors import NirganError
 
 _WHY = {
@@ -28,6 +29,8 @@ def require_access(card: Card, folder: Path) -> None:
     """
     if card.files and (card.access == "open" or not missing(card, folder)):
         return
+    if card.name == BUILT_IN:
+        raise NirganError(f"{card.name}: built in. {card.obtain}")
     raise NirganError(
         f"{card.name}: not fetched, because {_WHY[card.access]}. {_by_hand(card)}. {_where(card, folder)}"
     )
