@@ -16,6 +16,7 @@ from command_line import Nirgan
 from web_site import Offer, Site, serve
 
 from nirgan.data import cards, open_data
+from nirgan.data.places import BUILT_IN
 
 PutCard = Callable[..., None]
 
