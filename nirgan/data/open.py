@@ -192,7 +192,8 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
         raise NirganError(f"{folder}: no pictures in a known layout; `nirgan data list` shows the layouts")
     found = layout.read(folder, folder.resolve().name)
     if not found.records:
-        raise NirganError(f"{folder}: no pictures ({found.words})")
+        why = "".join(f"; {problem}" for problem in found.problems[:1])
+        raise NirganError(f"{folder}: no pictures ({found.words}{why})")
     if place.pairing and any(record.pairing != place.pairing for record in found.records):
         found.words += f"; {place.pairing}, as the card '{spec}' says"
         found.records = [replace(record, pairing=place.pairing) for record in found.records]

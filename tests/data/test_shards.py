@@ -506,6 +506,13 @@ def test_hostile_members_are_harmless_and_named(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == [tar.parent, tar]
 
 
+def test_a_shard_without_a_byte_is_said_to_be_cut(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "shard-000000.tar").touch()
+    with pytest.raises(NirganError, match=r"s: no pictures \(1 shard; .*shard-000000\.tar: cut or damaged"):
+        opened(tmp_path / "s")
+
+
 def header(size: int, **changes: Any) -> bytes:
     info = member("s/c.nir.png", **changes)[0]
     info.size = size
