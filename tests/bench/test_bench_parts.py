@@ -14,7 +14,14 @@ import torch
 from nirgan.allocator import return_freed_memory
 from nirgan.bench import machine as bench_machine
 from nirgan.bench import translate as bench_translate
-from nirgan.bench.loader import DecodeOnAccess, as_shards, conventional_stream, measure_loader, nirgan_stream
+from nirgan.bench.loader import (
+    DecodeOnAccess,
+    as_shards,
+    batches_in_a_turn,
+    conventional_stream,
+    measure_loader,
+    nirgan_stream,
+)
 from nirgan.bench.machine import machine, matrix_rate
 from nirgan.bench.start_worker import Marks
 from nirgan.bench.translate import Job, measure_translation, write_weights
@@ -121,6 +128,12 @@ def test_data_that_cannot_be_compared_is_refused(
     settings = config.model_copy(update={"batch_size": batch_size})
     with pytest.raises(NirganError, match=words):
         measure_loader(settings, data, Runtime(device="cpu"), STAGE, rounds=1, folder=tmp_path)
+
+
+def test_several_batches_of_each_worker_are_timed_together() -> None:
+    assert batches_in_a_turn(0.01, workers=0) == 30
+    assert batches_in_a_turn(1.3, workers=0) == 1
+    assert batches_in_a_turn(1.3, workers=2) == 8
 
 
 @pytest.mark.slow
