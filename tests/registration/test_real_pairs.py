@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
@@ -47,12 +48,14 @@ def test_stated_matrices_are_met_and_edges_agree_no_less(real_data: Path) -> Non
         text = (folder / "affine" / f"{source.stem}.txt").read_text()
         stated = np.vstack([np.array(text.replace("[", " ").replace("]", " ").split(), float).reshape(2, 3), [0, 0, 1]])
         pair = read(source, target)
+        began = time.process_time()
         found = align(*pair)
+        seconds = time.process_time() - began
         error = corner_errors(found.matrix, stated, *pair[1].shape[1:])
         ours, theirs = gradient_correlation(pair, found.matrix), gradient_correlation(pair, stated)
         print(
             f"{source.stem}: corners {error.round(1)} px from the stated matrix, gradient correlation {ours:.4f} "
-            f"(stated {theirs:.4f}), confidence {found.confidence:.2f}"
+            f"(stated {theirs:.4f}), confidence {found.confidence:.2f}, {seconds:.1f} s"
         )
         assert error.max() <= STATED_PX
         assert ours >= theirs
