@@ -2,6 +2,11 @@
 
 The files are small PNGs, no two alike, 200,000 of them: about a minute to write, 0.8 GB on a disk of 4 KiB blocks;
 0.5 GB more in shards.
+
+Measured on two shared cores, in seconds of computing, with Python's imports, and at most of memory, with torch: opening
+for training and a first batch 22 s and 0.68 GiB (29 s and 0.75 GiB from shards), packing shards 41 s and 0.82 GiB. By
+the clock, beside other work: headers 53 s and 0.67 GiB, split by scene 124 s and 0.70 GiB, inspection of pictures of 16
+pixels with two workers 505 s and 0.90 GiB, and repeated, which decodes nothing, 591 s and 1.04 GiB.
 """
 
 from __future__ import annotations
