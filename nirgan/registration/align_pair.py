@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from nirgan.registration.edges import Array
 from nirgan.registration.estimate import Alignment, align
 from nirgan.registration.rectangle import Rectangle, common_rectangle
 
-METHOD = 2
+METHOD = 3
 """Number of the method; notes of another are not believed."""
 MATRIX_MEANS = "what the target's file shows at pixel (x, y), the source's shows at matrix @ (x, y, 1) / its third"
 _LEAST_COMMON = 0.2
@@ -47,7 +48,8 @@ class Outcome:
         kept: Whether it was done before.
         matrix: 3×3, see ``MATRIX_MEANS``.
         confidence: 0 to 1.
-        residual_px: Root mean square distance that parts are still off, in pixels of the target.
+        doubt_px: How far the worst corner may be off, in pixels of the target; None if that cannot be told.
+        residual_px: Root mean square distance by which the parts that agree are still off, in the same.
         correlation_before: Of gradient magnitudes.
         correlation_after: The same after the alignment.
         rectangle: Part of the target that was written: left, top, width, height.
@@ -61,6 +63,7 @@ class Outcome:
     kept: bool = False
     matrix: list[list[float]] | None = None
     confidence: float | None = None
+    doubt_px: float | None = None
     residual_px: float | None = None
     correlation_before: float | None = None
     correlation_after: float | None = None
@@ -214,6 +217,7 @@ def _described(job: Job, found: Alignment, flow: Array | None, rectangle: Rectan
         status="aligned",
         matrix=found.matrix.tolist(),
         confidence=found.confidence,
+        doubt_px=found.doubt if math.isfinite(found.doubt) else None,
         residual_px=found.residual,
         correlation_before=found.correlation_before,
         correlation_after=found.correlation_after,

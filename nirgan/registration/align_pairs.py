@@ -24,7 +24,7 @@ _OURS = "alignment.json"
 """File that marks a folder as this command's own."""
 _WORTH_A_PROCESS = 4
 """Pairs; a new process takes as long to start as aligning some."""
-_NUMBERS = ("confidence", "residual_px", "correlation_before", "correlation_after", "dense_px")
+_NUMBERS = ("confidence", "doubt_px", "residual_px", "correlation_before", "correlation_after", "dense_px")
 
 
 @dataclass

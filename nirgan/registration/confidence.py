@@ -18,7 +18,7 @@ LEAST_PROMINENCE = 4.0
 LEAST_AGREEMENT = 0.45
 """Share of tiles that agree, of all tiles and ``_STRANGERS`` more."""
 MOST_DOUBT_PX = 3.0
-"""How far the worst corner may be off as far as the tiles tell, bias and one standard error together."""
+"""How far the worst corner may be off as far as the tiles tell, bias and one standard error together; whole pixels."""
 _STRANGERS = 4
 """Tiles that are counted as disagreeing beside those there are: three of three can agree by chance."""
 _SURFACE_PX, _CENTRE_PX, _AROUND_PX = 12, 2, 5
@@ -32,8 +32,8 @@ class Evidence:
         prominence: By how many deviations edges of the whole pictures agree better than at shifts of 6 to 12 pixels.
         tiles: Tiles of the target that are found in the source at all.
         agreeing: Those among them that are found within two pixels of where the alignment puts them.
-        doubt: How far the worst corner may be off, in pixels of the measured size; infinite if the tiles cannot tell.
-        residual: Root mean square of the agreeing tiles' distances, in pixels of the measured size.
+        doubt: How far the worst corner may be off, in whole pixels of the target; infinite if the tiles cannot tell.
+        residual: Root mean square of the agreeing tiles' distances, in the same.
     """
 
     prominence: float
@@ -87,8 +87,8 @@ def judge(level: Level, matrix: Array, model: Model) -> tuple[Evidence, Tiles]:
         prominence=_prominence(np.where(common, moving, np.float32(0)), level.target_edges),
         tiles=len(tiles.centres),
         agreeing=len(agreeing.shifts),
-        doubt=_doubt(agreeing, matrix, model, level.target.shape),
-        residual=_length(agreeing.shifts),
+        doubt=level.pixel * _doubt(agreeing, matrix, model, level.target.shape),
+        residual=level.pixel * _length(agreeing.shifts),
     )
     return evidence, tiles
 

@@ -29,7 +29,8 @@ class Alignment:
             ``matrix @ (x, y, 1)``, divided by its third number. Pixel centres have whole coordinates.
         confidence: 0 to 1; below 0.5 it is not to be believed.
         weakness: What speaks most against it, in words.
-        residual: Root mean square distance that parts of the picture are still off, in pixels of the target.
+        doubt: How far the worst corner may be off, in pixels of the target; infinite if the picture does not tell.
+        residual: Root mean square distance by which those parts of the picture that agree are still off, in the same.
         correlation_before: Of gradient magnitudes, of the pictures as they are (brought to one size).
         correlation_after: The same after the alignment, where both show something.
         level: The reduced pair it was measured on, for a dense refinement.
@@ -38,6 +39,7 @@ class Alignment:
     matrix: Array
     confidence: float
     weakness: str
+    doubt: float
     residual: float
     correlation_before: float
     correlation_after: float
@@ -154,7 +156,8 @@ def _described(
         matrix=level.whole(settled.matrix),
         confidence=settled.evidence.confidence,
         weakness=settled.evidence.weakness,
-        residual=settled.evidence.residual * level.pixel,
+        doubt=settled.evidence.doubt,
+        residual=settled.evidence.residual,
         correlation_before=level.gradient_correlation(level.reduced(untouched)),
         correlation_after=level.gradient_correlation(settled.matrix),
         level=level,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from known_pairs import SIDE, Pair, corner_errors, scene_pair, similarity, warped_pair
 
+from nirgan.registration.confidence import judge
+from nirgan.registration.edges import grey_of
 from nirgan.registration.estimate import align
+from nirgan.registration.level import Level, scaling
 
 CAMERAS = [
     {"shift_px": 0.0},
@@ -49,6 +54,17 @@ def test_a_homography_is_found_to_a_pixel() -> None:
     assert corner_errors(np.eye(3), np.array([[1, 0, 0], [0, 1, 0], [8e-5, -6e-5, 1]])).max() > 3
     assert corner_errors(found.matrix, true).mean() < 1
     assert found.confidence >= 0.5, found.weakness
+
+
+def test_doubts_are_in_pixels_of_the_file() -> None:
+    """Of a file with four times as many rows and columns, the same evidence says four times as many pixels."""
+    (source, target), true = scene_pair(4, shift_px=3.0)
+    level = Level.of(grey_of(source), grey_of(target), size=SIDE, ratio=1.0)
+    small, _ = judge(level, true, "affine")
+    large, _ = judge(replace(level, target_scale=scaling(0.25, 0.25)), true, "affine")
+    assert large.doubt == pytest.approx(4 * small.doubt)
+    assert large.residual == pytest.approx(4 * small.residual)
+    assert small.doubt > 0
 
 
 def test_a_stretch_that_the_picture_shows_is_found_to_a_pixel() -> None:
