@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from known_pairs import EDGE, SIDE, scene_pair, warped_pair
+from test_real_pairs import pairs_of, read
 
 from nirgan.registration.offset import measure_offset
 
@@ -32,3 +35,11 @@ def test_strangers_and_flat_pictures_are_not_believed() -> None:
     assert measure_offset(source, other).confidence < 0.5
     assert measure_offset(np.full_like(source, 0.3), other).confidence < 0.5
     assert measure_offset(source, np.zeros_like(other)).confidence < 0.5
+
+
+def test_strangers_whose_correlation_has_a_peak_are_not_believed(real_data: Path) -> None:
+    pairs = {source.stem: read(source, target) for source, target in pairs_of(real_data / "nir-train" / "vcip")}
+    strangers = {"forest_0014": "mountain_0027", "forest_0098": "country_0035", "field_0091": "mountain_0012"}
+    for name, other in strangers.items():
+        assert measure_offset(pairs[name][0], pairs[other][1]).confidence < 0.5
+        assert measure_offset(*pairs[name]).confidence >= 0.5

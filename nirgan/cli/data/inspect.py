@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from math import hypot
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nirgan.cli.output import Json, emit_json, printable, say
+from nirgan.cli.output import Json, emit_json, print_table, printable, say
 from nirgan.cli.progress import progress
 from nirgan.errors import NirganError
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _SHOWN = 5
-"""Files of each kind of problem that are named on the terminal."""
+"""Files of each kind of problem, and pairs, that are named on the terminal."""
 
 
 def command(
@@ -98,3 +102,32 @@ def _print(result: dict[str, Any]) -> None:
             typer.echo("           … (all with --json)")
     if not result["problems"]:
         typer.echo("no problems found")
+    if worst := _worst(result.get("pairs", [])):
+        print_table(_table(worst))
+
+
+def _worst(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs with the largest shifts, and then those whose shift is least certain."""
+    measured = [pair for pair in pairs if pair["confidence"] is not None]
+    return sorted(measured, key=lambda pair: (-(_shift(pair) or 0.0), pair["confidence"]))[:_SHOWN]
+
+
+def _shift(pair: dict[str, Any]) -> float | None:
+    """Pixels by which a pair is off; None where that cannot be told."""
+    from nirgan.data.inspection.look import LEAST_CONFIDENCE
+
+    return hypot(pair["x"], pair["y"]) if pair["confidence"] >= LEAST_CONFIDENCE else None
+
+
+def _table(pairs: list[dict[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("worst pairs", "shift, px", "x", "y", "confidence"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "worst pairs" else "right")
+    for pair in pairs:
+        shift = _shift(pair)
+        where = ("?", "", "") if shift is None else tuple(f"{value:.1f}" for value in (shift, pair["x"], pair["y"]))
+        table.add_row(escape(printable(pair["key"])), *where, f"{pair['confidence']:.2f}")
+    return table

@@ -21,7 +21,7 @@ from nirgan.data.duplicates import Fingerprint
 from nirgan.data.index import Record
 from nirgan.data.inspection.look import Look, PairLook, SideLook
 
-MEASURES = 2
+MEASURES = 3
 """Number of what is measured and how; a look of another number is forgotten."""
 
 

@@ -34,7 +34,8 @@ _ADVICE = {
     GREY: "sources made of their targets' colours hold nothing of near-infrared: the task gray2rgb is for such pairs",
     MISALIGNED: f"off by more than {LARGEST_SHIFT_PX:g} px: `nirgan data align` registers them, or train with "
     "--pairing unregistered",
-    UNCLEAR: "turned, scaled or warped against each other, or without detail: look at them (--out DIR)",
+    UNCLEAR: "turned, scaled, of two scenes or without detail: look at them (--out DIR); `nirgan data align` tells "
+    "which of them it can register",
     FULL_SCALE: "",
     EXACT: "leave out all but one of each group, or keep each group in one split",
     NEAR: "keep each group in one split",
