@@ -84,8 +84,8 @@ app = typer.Typer()
 
 @app.command()
 def work():
-    print("at work", flush=True)
     try:
+        print("at work", flush=True)
         time.sleep(600)
     finally:
         print("cleared up", flush=True)
