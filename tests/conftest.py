@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers that each take all cores wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 pytest.register_assert_rewrite("command_line")
 
 from command_line import Nirgan, command_line  # noqa: E402  # after the line that lets its asserts explain themselves

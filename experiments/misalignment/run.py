@@ -31,7 +31,7 @@ def command(
     model: Annotated[list[str] | None, typer.Option(help=f"Repeatable. Default: {', '.join(MODELS)}.")] = None,
     shift: Annotated[list[float] | None, typer.Option(help="Pixels; repeatable. Default: 0, 4 and 16.")] = None,
     minutes: Annotated[float, typer.Option(help="Training time of each model at each shift.")] = 5.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each, instead of minutes.")] = None,
+    steps: Annotated[list[str] | None, typer.Option(help="Instead of minutes: N, or METHOD=N; repeatable.")] = None,
     preset: Annotated[str, typer.Option(help="Of every model.")] = "small",
     scenes: Annotated[int, typer.Option(min=2, help="Pairs to learn from.")] = 240,
     test_scenes: Annotated[int, typer.Option(min=1, help="Aligned pairs to score.")] = 60,
@@ -44,10 +44,9 @@ def command(
     from nirgan.reporting.sheets import csv_table
 
     new_figure()  # what is missing is said now, not after the first training
-    limit = {"minutes": minutes} if steps is None else {"steps": steps}
     # All are told that the pairs are registered: the question is what it costs when they are not. None is kept to test.
-    common = {"preset": preset, "seed": seed, "pairing": "registered", "dataset": {"test_share": 0.0}, **limit}
-    given = settings_of(model or MODELS, common)
+    common = {"preset": preset, "seed": seed, "pairing": "registered", "dataset": {"test_share": 0.0}}
+    given = settings_of(model or MODELS, common, minutes=minutes, steps=steps or ())
     cases = {f"{name} at {px:g} px": (name, px) for px in shift or SHIFTS for name in given}
 
     def measure(case: str) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def markdown(results: Results) -> Iterator[str]:
 
     first = next(iter(results.values()))
     yield "# What misaligned training pairs cost\n"
-    yield conditions(first["training"]["settings"], first["scored"])
+    yield conditions([result["training"]["settings"] for result in results.values()], first["scored"])
     yield "Training: scenes whose NIR picture is shifted, each in a direction of its own. Scores: on aligned scenes.\n"
     rows = [[name, f"{px:g}", *scores(metrics)] for name, px, metrics in lines(results)]
     yield markdown_table(["model", "shift, px", *headings()], rows)

@@ -1,4 +1,4 @@
-"""Measure a few recipes, part by part, on built-in scenes in a folder that is removed afterwards."""
+"""Measure a few recipes, part by part, on built-in scenes in a folder that is removed afterwards, or on given pairs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run_bench(
     """Measure each recipe; the figures are ratios and rates with their ranges, as ``nirgan bench --json`` prints them.
 
     Args:
-        configs: One for each recipe, on one device; data and limits in them are not used.
+        configs: One for each recipe, on one device; at most one folder of data; limits in them are not used.
         parts: Of ``PARTS``.
         rounds: Measurements of each side.
         large: Translate 4000×3000, too.
@@ -89,16 +89,19 @@ class _Bench:
     ) -> None:
         self._folder, self._rounds, self._say = folder, rounds, say
         self._runtime = Runtime(device=config.device, precision=config.precision)
-        say(f"{config.model}: writing built-in scenes")
-        images = config.batch_size
-        height, width = (max(side, config.crop) for side in scene_size)
-        # A multiple of the batch, so that an epoch sees every picture.
-        write_scenes(folder / "scenes", -(-SCENES // images) * images, size=(height, width))
         pairings = recipe_class(config.model).pairings
         own = None if "registered" in pairings else pairings[0]
-        settings = {"data": [str(folder / "scenes")], "pairing": config.pairing or own}
-        self._config = config.model_copy(update=settings)
+        place = config.data or [str(self._write_scenes(config, scene_size))]
+        self._config = config.model_copy(update={"data": place, "pairing": config.pairing or own})
         self._data = self._open()
+
+    def _write_scenes(self, config: RunConfig, size: Size) -> Path:
+        self._say(f"{config.model}: writing built-in scenes")
+        images = config.batch_size
+        height, width = (max(side, config.crop) for side in size)
+        # A multiple of the batch, so that an epoch sees every picture.
+        write_scenes(self._folder / "scenes", -(-SCENES // images) * images, size=(height, width))
+        return self._folder / "scenes"
 
     def _open(self) -> Data:
         config = self._config
@@ -138,7 +141,7 @@ class _Bench:
         if "loader" in parts:
             self._say(f"{config.model}: the loader")
             stage = recipe.stages[0]
-            result["loader"] = measure_loader(config, self._data, self._runtime, stage, self._rounds)
+            result["loader"] = measure_loader(config, self._data, self._runtime, stage, self._rounds, self._folder)
         if "translate" in parts:
             result["translate"] = self._translate(picture_size, large=large)
         if "start" in parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 Result = Mapping[str, Any]
@@ -69,21 +70,23 @@ def _loader_table(models: Sequence[Result]) -> Table:
         "Loading: images a second, beside what a step takes",
         "model",
         "way",
+        "workers",
         "images/s",
         "times the conventional loader",
         "loading, of a step's time",
     )
     for model in models:
-        loader, step = model.get("loader", {}), model.get("step")
-        for way, speed in loader.get("images_per_s", {}).items():
-            need = step["images_per_s"]["nirgan"]["median"] / speed["median"] if step else None
-            table.add_row(
-                _name(model) if way == "cached" else "",
-                way,
-                _spread(speed),
-                _spread(loader["times_as_fast"].get(way)),
-                "" if need is None else f"{need:.1%}",
-            )
+        loader, step, name = model.get("loader", {"measured": (), "failed": {}}), model.get("step"), _name(model)
+        for measured in loader["measured"]:
+            for way, speed in measured["images_per_s"].items():
+                alone = not measured["workers"]  # nothing overlaps then
+                need = step["images_per_s"]["nirgan"]["median"] / speed["median"] if step and alone else None
+                ratio = _spread(measured["times_as_fast"].get(way))
+                share = "" if need is None else f"{need:.1%}"
+                table.add_row(name, way, str(measured["workers"]), _spread(speed), ratio, share)
+                name = ""
+        for way, why in loader["failed"].items():
+            table.add_row(name, way, "", escape(why), "", "")
     return table
 
 

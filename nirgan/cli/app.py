@@ -10,9 +10,10 @@ import io
 import logging
 import os
 import pkgutil
+import signal
 import sys
 from functools import cache
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -67,7 +68,11 @@ def main() -> None:
 
 
 def run(program: typer.Typer, name: str) -> NoReturn:
-    """Run a program, ours or an experiment's: exit 0 when all is done, 1 when part failed, 2 for wrong use or input."""
+    """Run a program, ours or an experiment's: exit 0 when all is done, 1 when part failed, 2 for wrong use or input.
+
+    Ctrl-C ends it with 130 and SIGTERM with 143, after what it has begun is cleared up.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("lightning", "lightning.fabric", "lightning_fabric", "matplotlib", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -90,6 +95,10 @@ def run(program: typer.Typer, name: str) -> NoReturn:
         _usage(error)
         raise
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(number: int, *_: Any) -> NoReturn:
+    sys.exit(128 + number)  # unlike the system's own way, this ends worker processes and removes half-written files
 
 
 def _end(message: str) -> NoReturn:

@@ -18,6 +18,9 @@ def command(
     part: Annotated[
         list[str] | None, typer.Option(help="step, loader, translate or start; repeatable. Default: all.")
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Pairs to load: a folder, LAYOUT:FOLDER or a card. Default: built-in scenes.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="nir2rgb or gray2rgb; default: the model's first.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -50,6 +53,7 @@ def command(
 
     flags: dict[str, Any] = {
         "preset": preset,
+        "data": data and [data],
         "task": task,
         "batch_size": batch_size,
         "crop": crop,

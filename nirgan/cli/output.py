@@ -22,8 +22,13 @@ def emit_json(result: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line for people on stderr, whatever a file's name in it holds: line breaks and the like are escaped."""
-    typer.echo("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), err=True)
+    """Print one line for people on stderr, whatever a file's name in it holds."""
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """Text on one line: line breaks and the like, which names of files may hold, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_table(table: Table) -> None:

@@ -49,7 +49,7 @@ def command(
 
     if task not in (None, "nir2rgb", "gray2rgb"):
         raise NirganError(f"--task {task}: unknown (there are: nir2rgb, gray2rgb)")
-    with progress("probing") as show:
+    with progress("probing", unit="looks at pictures") as show:
         summary = probe(
             weights,
             data,

@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from nirgan.cli.output import say
 
 Show = Callable[[int, int], None]
-"""Told the number of pictures done and of all."""
+"""Told how many pictures (or what the unit is) are done and how many there are."""
 
 _LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def progress(work: str, *, shown: bool = True) -> Iterator[Show]:
+def progress(work: str, *, shown: bool = True, unit: str = "pictures") -> Iterator[Show]:
     """Show on stderr how far ``work`` is (``translating``); ``shown`` is False where another process speaks."""
     if not shown:
         yield lambda done, total: None
         return
     if not sys.stderr.isatty():
-        yield _lines(work)
+        yield _lines(work, unit)
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -32,7 +32,7 @@ def progress(work: str, *, shown: bool = True) -> Iterator[Show]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _lines(work: str) -> Show:
+def _lines(work: str, unit: str) -> Show:
     """At most one line in a few seconds, none for short work."""
     said = time.monotonic()
 
@@ -40,6 +40,6 @@ def _lines(work: str) -> Show:
         nonlocal said
         if time.monotonic() - said >= _LINE_EVERY_S:
             said = time.monotonic()
-            say(f"{work}: {done}/{total} pictures")
+            say(f"{work}: {done}/{total} {unit}")
 
     return show

@@ -59,6 +59,9 @@ def command(
 
     Options of the model (as --noise-seed 3 or --hints points.csv, where it has them) may be given, too. Started by
     torchrun, the processes share the files, and the first one speaks for all.
+
+    Pictures that their folder (band.yaml, with a line as "wavelength: 940") or their file says to be of another band
+    than the weights were trained on are named, once for each band.
     """
     with _clean_exit() as check:
         paths, extra = _split(inputs)

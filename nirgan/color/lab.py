@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import kornia.color
 import torch
 from torch import Tensor
 
@@ -17,12 +16,16 @@ AB_SCALE = 110
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB (B,3,H,W) in [0, 1] to Lab: L 0…100, a and b about −110…110."""
+    import kornia.color  # here: it takes a second, and what reads pictures needs lightness alone
+
     with _full_precision(rgb):
         return kornia.color.rgb_to_lab(rgb)
 
 
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """Convert Lab (B,3,H,W) to sRGB, clipped to [0, 1] unless told otherwise."""
+    import kornia.color
+
     with _full_precision(lab):
         return kornia.color.lab_to_rgb(lab, clip=clip)
 
@@ -35,6 +38,8 @@ def lab_to_unlimited_rgb(lab: Tensor) -> Tensor:
     below 0 as steeply as sRGB rises from black, to less than -20. Here its curve is mirrored at 0, as in extended sRGB:
     what a and b within 110 can ask for lies between about -1.4 and 1.9.
     """
+    import kornia.color
+
     level = (lab[:, :1] + 16) / 116
     f = torch.cat([level + lab[:, 1:2] / 500, level, level - lab[:, 2:] / 200], dim=1)
     xyz = torch.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787)

@@ -119,11 +119,15 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
             f"{name} has no preset '{preset_name}'{nearest(str(preset_name), recipe.presets)} "
             f"(it has: {', '.join(recipe.presets)})"
         )
-    preset = dict(recipe.presets[preset_name])
-    if check_limits(given, where):
-        preset = {key: value for key, value in preset.items() if key not in LIMITS}
-    config = check(merge(preset, {"model": name, "preset": preset_name}, given), where)
-    recipe = recipe_class(name, config.options)
+    limited = check_limits(given, where)
+
+    def over(preset: Mapping[str, Any]) -> RunConfig:
+        kept = {key: value for key, value in preset.items() if not (limited and key in LIMITS)}
+        return check(merge(kept, {"model": name, "preset": preset_name}, given), where)
+
+    config = over(recipe.presets[preset_name])
+    recipe = recipe_class(name, config.options)  # with what the options wrap around it, which has settings of its own
+    config = over(recipe.presets[preset_name])
     config = config.model_copy(update={"options": resolve_options(name, recipe, config.options)})
     if config.task is None:
         config = config.model_copy(update={"task": recipe.tasks[0]})

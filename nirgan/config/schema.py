@@ -67,18 +67,34 @@ class Logging(Section):
 
 
 class Augmentation(Section):
-    """Random changes to training pictures: geometry shared by a registered pair, photometry on the source alone."""
+    """Random changes to training pictures: geometry shared by a registered pair, photometry on the source alone.
+
+    Each strength is drawn for each crop, from nothing up to the setting, unless its own words say otherwise. See what
+    settings do with ``nirgan data preview --set dataset.augment.NAME=VALUE``.
+    """
 
     flip: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Probability of a horizontal flip."""
     rotate90: bool = False
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Crop sides are drawn from crop x (1 - scale) to crop x (1 + scale) and resized."""
+    blur: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Source defocus: standard deviation of a Gaussian in pixels of the crop."""
+    vignetting: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Share of light that the source's farthest corner loses, by cos^4, around a centre drawn in the crop."""
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Source exposure factor drawn from 1 - b to 1 + b."""
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Source stretched around the crop's mean by a factor drawn from 1 - c to 1 + c."""
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Source exponent drawn from 1 - g to 1 + g."""
+    shot_noise: Annotated[float, Field(ge=0, le=0.05)] = 0.0
+    """Variance of the source's noise over its value: one over the electrons of a full pixel. 0.0001 is a good camera in
+    daylight, 0.005 one at its highest gain."""
+    row_noise: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    """Standard deviation of an offset to each row of the source."""
     noise: Annotated[float, Field(ge=0, le=0.2)] = 0.0
-    """Standard deviation of Gaussian sensor noise on the source."""
+    """Standard deviation of Gaussian sensor noise on the source, the same everywhere and in every crop."""
 
 
 class DataSettings(Section):
@@ -86,6 +102,11 @@ class DataSettings(Section):
 
     cache_mb: Annotated[int, Field(ge=0)] = 2048
     """Decoded pictures kept in memory, per process, at most this much; 0 keeps none."""
+    disk_cache: str | None = None
+    """Folder that keeps decoded pictures between epochs and runs, for sets that do not fit into memory. None keeps
+    none, because they take several times the room of their files, which nobody should find taken unasked."""
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 100_000
+    """At most this much in that folder, whoever wrote it."""
     val_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     test_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     max_pixels: Annotated[int, Field(ge=1)] = 400_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nirgan.data.files import Picture
@@ -27,6 +28,8 @@ class PictureCache:
             picture = read()
             size = picture.pixels.nbytes
             if self.used_bytes + size <= self.limit_bytes:
+                if not picture.pixels.flags.writeable:  # mapped from a disk cache: a process may hold few maps at once
+                    picture = replace(picture, pixels=picture.pixels.copy())
                 self._kept[key] = picture
                 self.used_bytes += size
         return picture

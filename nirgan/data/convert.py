@@ -33,14 +33,19 @@ def full_scale_of(picture: Picture, given: float | None = None, weights: float |
         NirganError: if the given full scale is not a positive number.
     """
     if given is not None:
-        if not (math.isfinite(given) and given > 0):
-            raise NirganError(f"full scale {given}: must be a positive number, as 4095 for 12-bit files")
-        return float(given)
+        return checked_full_scale(given)
     if picture.full_scale is not None:
         return picture.full_scale
     if weights is not None and can_mean(weights, picture):
         return float(weights)
     return _type_maximum(picture)
+
+
+def checked_full_scale(given: float) -> float:
+    """A full scale as somebody typed it; raises NirganError if it is no positive number."""
+    if not (math.isfinite(given) and given > 0):
+        raise NirganError(f"full scale {given}: must be a positive number, as 4095 for 12-bit files")
+    return float(given)
 
 
 def can_mean(full_scale: float, picture: Picture) -> bool:
@@ -54,6 +59,25 @@ def can_mean(full_scale: float, picture: Picture) -> bool:
     if dtype.kind == "f":
         return False
     return (1 if dtype.itemsize == 1 else 255) < full_scale <= _type_maximum(picture)
+
+
+def chosen_band(picture: Picture, given: int | None, weights: int | None) -> int | None:
+    """Band to take, from 1: as given, else the one that weights were trained on, where a picture has so many.
+
+    None takes all. What weights say of other files holds for no picture of one channel.
+    """
+    channels = picture.pixels.shape[2]
+    if given is not None or weights is None:
+        return given
+    return weights if channels > 1 and weights <= channels else None
+
+
+def one_band(picture: Picture, band: int, path: Path | str) -> Picture:
+    """One channel of a picture, counted from 1; raises NirganError if it has no such channel."""
+    channels = picture.pixels.shape[2]
+    if not 1 <= band <= channels:
+        raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
+    return replace(picture, pixels=picture.pixels[..., band - 1 : band])
 
 
 def to_source(
@@ -83,11 +107,8 @@ def to_source(
             ``gray2rgb`` cannot read as grey or RGB.
     """
     if band is not None:
-        channels = picture.pixels.shape[2]
-        if not 1 <= band <= channels:
-            raise NirganError(f"{path}: band {band} of {channels}; bands count from 1")
-        picture = replace(picture, pixels=picture.pixels[..., band - 1 : band])
-    unit = _unit(picture, full_scale, weights, path)
+        picture = one_band(picture, band, path)
+    unit = _channels_first(to_unit(picture, path, full_scale=full_scale, weights=weights))
     if task == "gray2rgb":
         return _lightness(unit, path)
     if unit.shape[0] != 3:
@@ -114,7 +135,30 @@ def to_target(
     if channels != 3:
         what = "is grey" if channels == 1 else f"has {channels} channels"
         raise NirganError(f"{path}: a colour picture is needed here, and this one {what}")
-    return _unit(picture, full_scale, weights, path)
+    return _channels_first(to_unit(picture, path, full_scale=full_scale, weights=weights))
+
+
+def to_unit(
+    picture: Picture, path: Path | str, *, full_scale: float | None = None, weights: float | None = None
+) -> np.ndarray:
+    """A picture's numbers as (H, W, C) float32 in [0, 1], all its channels; full scales as for ``to_source``.
+
+    Raises:
+        NirganError: if most of a float file's values are above a full scale that nobody said.
+    """
+    largest = full_scale_of(picture, full_scale, weights)
+    unit = picture.pixels.astype(np.float32, order="C")
+    unit /= np.float32(largest)  # not multiplied by a reciprocal: full scale becomes exactly 1
+    above = np.count_nonzero(unit > 1) / unit.size
+    said = full_scale is not None or picture.full_scale is not None
+    if above > _HOPELESS_SHARE and picture.pixels.dtype.kind == "f" and not said:
+        raise NirganError(
+            f"{path}: {above:.0%} of its values are above {largest:g}, the full scale of a float file that "
+            "declares none; say what is white with --full-scale (or, for the colour side of pairs, store 0 to 1)"
+        )
+    if above > _ABOVE_SHARE:
+        logger.warning("%s: %.0f %% of its values are above the full scale %g and are cut", path, above * 100, largest)
+    return np.clip(unit, 0, 1, out=unit)
 
 
 def from_unit(rgb: np.ndarray, depth: int) -> np.ndarray:
@@ -133,22 +177,8 @@ def _type_maximum(picture: Picture) -> float:
     return 1.0 if dtype.kind == "f" else float(picture.type_maximum or np.iinfo(dtype).max)
 
 
-def _unit(picture: Picture, given: float | None, weights: float | None, path: Path | str) -> np.ndarray:
-    full_scale = full_scale_of(picture, given, weights)
-    # Divided in float32, not multiplied by a reciprocal: full scale becomes exactly 1.
-    unit = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(full_scale)
-    above = float((unit > 1).mean())
-    said = given is not None or picture.full_scale is not None
-    if above > _HOPELESS_SHARE and picture.pixels.dtype.kind == "f" and not said:
-        raise NirganError(
-            f"{path}: {above:.0%} of its values are above {full_scale:g}, the full scale of a float file that "
-            "declares none; say what is white with --full-scale (or, for the colour side of pairs, store 0 to 1)"
-        )
-    if above > _ABOVE_SHARE:
-        logger.warning(
-            "%s: %.0f %% of its values are above the full scale %g and are cut", path, above * 100, full_scale
-        )
-    return np.clip(unit, 0, 1)
+def _channels_first(unit: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(unit.transpose(2, 0, 1))
 
 
 def _lightness(unit: np.ndarray, path: Path | str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import torch
 from nirgan.config.schema import Augmentation
 from nirgan.data.augment import Augment, resize
 from nirgan.data.cache import PictureCache
+from nirgan.data.convert import to_unit
+from nirgan.data.disk_cache import DiskCache, Prepared
 from nirgan.data.files import Picture
 from nirgan.data.index import Data, Record
 from nirgan.data.pictures import (
@@ -22,11 +24,10 @@ from nirgan.data.pictures import (
     prepare_target,
     read_side,
     scale_of,
-    source_part,
-    target_part,
 )
 from nirgan.data.sample import LABEL, Pairing, Sample, SampleKey
-from nirgan.data.sizes import check_sizes
+from nirgan.data.sizes import Size, check_sizes, target_scale
+from nirgan.data.window import Window, scaled
 from nirgan.errors import NirganError
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,10 @@ class TrainingSet:
     """Crops of the records of one split, by ``SampleKey``.
 
     All randomness of a sample comes from (run seed, epoch, source, target): no worker, process or earlier sample has a
-    say. A registered pair is cut and flipped alike, an unregistered one is cut at the same relative place, unpaired
-    pictures are cut and flipped apart. An unreadable file is replaced by the next record that can be read, and named in
-    ``failed``. Pickles without its cache, so that workers may be spawned.
+    say. A registered pair is cut and flipped alike; an unregistered one is flipped alike, and each side cut at its own
+    scale around the same relative point (``window``); unpaired pictures are cut and flipped apart. An unreadable file
+    is replaced by the next record that can be read, and named in ``failed``. Pictures come from memory, else from the
+    disk cache, else from their files. Pickles without what is in memory, so that workers may be spawned.
 
     With a ``working_size``, the short side at which a recipe predicts, a crop shows what it would of a picture of that
     size: a larger square is cut and reduced, or a smaller one enlarged.
@@ -60,6 +62,7 @@ class TrainingSet:
         augment: Augmentation,
         seed: int,
         cache_mb: float,
+        disk: DiskCache | None = None,
         split: str = "train",
         working_size: int | None = None,
     ) -> None:
@@ -78,8 +81,10 @@ class TrainingSet:
         self.failed: list[str] = []
         self._augment = Augment(augment)
         self._cache = PictureCache(cache_mb)
+        self._disk = disk
         self._broken: dict[tuple[str, Side], str] = {}
         self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
+        self._target_scales: dict[str, float] = {}
 
     def share_cache(self, workers: int) -> None:
         """Keep only a worker's part of the memory limit."""
@@ -120,17 +125,22 @@ class TrainingSet:
         together = key.view != "unpaired"
         target_random = self._random(key, _SHARED if together else _TARGET)
         source_random = self._random(key, _SHARED if together else _SOURCE)
-        target_crop = self._cut(target, target_random)
-        target_array = self._geometry(target_part(target_record, target_crop), target_random)
+        scale = self._target_scale(target_record)
+        source_window = self._window(source, source_random)
+        target_window = self._window(target, target_random, scale)
+        if together and record.pairing == Pairing.UNREGISTERED:
+            target_window = source_window.seen_by(_size(source), _size(target), scale)
+        target_crop = _channels_first(self._cut(target_record, target, target_window, target_random))
         if self.data.task == "gray2rgb" and together:
-            source_array = lightness_of(target_array)
+            source_crop = _lightness(target_crop)
         else:
-            source_crop = self._cut(source, source_random)
-            source_array = self._geometry(self._convert_source(record, source_crop), source_random)
-        source_array = self._photometry(source_array, key)
+            source_crop = self._cut(record, source, source_window, source_random)
+            if self.data.task == "gray2rgb":
+                source_crop = _lightness(_channels_first(source_crop))
+        source_crop = self._augment.photometry(source_crop, self._random(key, _PHOTOMETRY))
         return Sample(
-            source=torch.from_numpy(source_array),
-            target=torch.from_numpy(target_array),
+            source=torch.from_numpy(_channels_first(source_crop)),
+            target=torch.from_numpy(target_crop),
             pairing=record.pairing if together else Pairing.UNPAIRED,
             key=record.key,
             path=record.path,
@@ -139,18 +149,17 @@ class TrainingSet:
             extras={LABEL: record.category},
         )
 
-    def _convert_source(self, record: Record, crop: Picture) -> Array:
-        if self.data.task == "gray2rgb":
-            return lightness_of(target_part(record, crop))
-        return source_part(record, crop)
+    def _cut(self, record: Record, picture: Picture, window: Window, random: np.random.Generator) -> Array:
+        """A part of a prepared picture as (crop, crop, C) float32 in [0, 1], flipped and turned."""
+        return self._augment.geometry(resize(to_unit(window.of(picture), record.path), self.crop), random)
 
-    def _cut(self, picture: Picture, random: np.random.Generator) -> Picture:
-        height, width = picture.pixels.shape[:2]
-        side = self._augment.side(self._native_crop(min(height, width)), min(height, width), random)
-        # Relative places: the same two numbers find the same point of the scene on both sides of a pair of two sizes.
+    def _window(self, picture: Picture, random: np.random.Generator, scale: float = 1.0) -> Window:
+        """A random square of a picture whose pixels are ``scale`` to one of the sources'."""
+        size = _size(picture)
+        short_side = int(min(size) / scale)
+        side = scaled(self._augment.side(self._native_crop(short_side), short_side, random), scale, size)
         down, right = random.random(2)
-        top, left = round(down * (height - side)), round(right * (width - side))
-        return replace(picture, pixels=picture.pixels[top : top + side, left : left + side])
+        return Window.at(size, side, down, right)
 
     def _native_crop(self, short_side: int) -> int:
         """Side of the square in a picture of so many pixels that becomes a crop."""
@@ -158,13 +167,13 @@ class TrainingSet:
             return self.crop
         return min(short_side, max(1, round(self.crop * short_side / self.working_size)))
 
-    def _geometry(self, array: Array, random: np.random.Generator) -> Array:
-        picture = resize(np.ascontiguousarray(array.transpose(1, 2, 0)), self.crop)
-        return _channels_first(self._augment.geometry(picture, random))
-
-    def _photometry(self, source: Array, key: SampleKey) -> Array:
-        picture = np.ascontiguousarray(source.transpose(1, 2, 0))
-        return _channels_first(self._augment.photometry(picture, self._random(key, _PHOTOMETRY)))
+    def _target_scale(self, record: Record) -> float:
+        if record.key not in self._target_scales:
+            try:
+                self._target_scales[record.key] = target_scale(record)
+            except NirganError:  # of its partner, which is named when its turn comes
+                self._target_scales[record.key] = 1.0
+        return self._target_scales[record.key]
 
     def _random(self, key: SampleKey, use: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, use, key.epoch, key.source, key.target])
@@ -193,16 +202,34 @@ class TrainingSet:
             raise
 
     def _read(self, record: Record, side: Side) -> Picture:
+        picture, self._scales[record.key, side] = self._prepared(record, side)
+        height, width = _size(picture)
+        needed = round(self.crop * self._target_scale(record)) if side == "target" else self.crop
+        if min(height, width) < needed:
+            raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {needed}")
+        return picture
+
+    def _prepared(self, record: Record, side: Side) -> Prepared:
+        if self._disk is None:
+            return self._prepare(record, side)
+        return self._disk.prepared(self.data, record, side, partial(self._prepare, record, side))
+
+    def _prepare(self, record: Record, side: Side) -> Prepared:
         """Read and, the first time, check the whole picture: what evaluation refuses, no crop shall let pass."""
         picture = read_side(self.data, record, side)
-        height, width = picture.pixels.shape[:2]
-        if min(height, width) < self.crop:
-            raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {self.crop}")
-        key = (record.key, side)
         prepare = prepare_source if side == "source" else prepare_target
-        prepared = prepare(self.data, record, picture, checked=key in self._scales)
-        self._scales[key] = scale_of(self.data, side, picture)
-        return prepared
+        ready = prepare(self.data, record, picture, checked=(record.key, side) in self._scales)
+        return Prepared(ready, scale_of(self.data, side, picture))
+
+
+def _size(picture: Picture) -> Size:
+    height, width = picture.pixels.shape[:2]
+    return height, width
+
+
+def _lightness(target: Array) -> Array:
+    """(H, W, 1) of a crop (3, H, W)."""
+    return lightness_of(target).transpose(1, 2, 0)
 
 
 def _channels_first(picture: Array) -> Array:

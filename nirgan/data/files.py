@@ -12,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
+from nirgan.data.contents import read_bytes, shard_of
 from nirgan.data.formats import Content, Decoded, Header, Refused, jpeg, png, tiff, upright
 from nirgan.data.metadata import Metadata
 from nirgan.errors import NirganError
@@ -61,7 +62,7 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """
     path = Path(path)
     with _named(path):
-        content = path.read_bytes()
+        content = read_bytes(path)
         kind = _kind(content)
         header: Header = kind.header(content)
         _check_size(header, max_pixels)
@@ -77,11 +78,8 @@ def read_picture(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 def picture_shape(path: str | Path) -> tuple[int, int, int]:
     """(H, W, C) that ``read_picture`` would give, from the header alone; errors as there."""
     path = Path(path)
-    with _named(path), path.open("rb") as file:
-        if not path.stat().st_size:
-            raise Refused(_EMPTY)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            header: Header = _kind(content).header(content)
+    with _named(path), _looked_into(path) as content:
+        header: Header = _kind(content).header(content)
     return header.shape
 
 
@@ -108,6 +106,19 @@ def write_picture(path: str | Path, pixels: np.ndarray, metadata: Metadata | Non
         raise NirganError(f"{path}: {error}") from None
     except OSError as error:
         raise NirganError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def _looked_into(path: Path) -> Iterator[Content]:
+    """A file's bytes for a look at its header: mapped, or read where it lies in a tar."""
+    if shard_of(path):
+        yield read_bytes(path)
+        return
+    with path.open("rb") as file:
+        if not path.stat().st_size:  # nothing cannot be mapped
+            raise Refused(_EMPTY)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
 
 
 def _encoded(path: Path, writer: ModuleType, pixels: np.ndarray, metadata: Metadata) -> bytes:
@@ -142,7 +153,8 @@ def _check_size(header: Header, max_pixels: int) -> None:
     if header.height * header.width * share > max_pixels:
         raise Refused(
             f"{header.width}x{header.height} pixels{bands} are more than the limit of {max_pixels:,}; "
-            "cut it up, or raise the limit: --max-pixels N, in training --set dataset.max_pixels=N"
+            "cut it up, or raise the limit: --max-pixels N for translate and evaluate, --set dataset.max_pixels=N for "
+            "train and data preview"
         )
     if header.block * share > max_pixels:
         raise Refused(

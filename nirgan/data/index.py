@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from nirgan.data.regions import NEAR_INFRARED, Region
 from nirgan.data.sample import Pairing, Sample, Task
 from nirgan.errors import NirganError
 from nirgan.files import csv_bytes, write_whole
 
+if TYPE_CHECKING:
+    from nirgan.data.bands import Band
+
 Split = Literal["train", "val", "test"]
-Region = Literal["whole", "left-right", "right-left"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SPLIT_COLUMNS = ("set", "name", "category", "scene", "split")
 
@@ -31,8 +34,7 @@ class Record:
         category: As the data names it.
         scene: Records of one scene never come into different splits.
         split: ``train``, ``val``, ``test``, or empty as long as nobody decided.
-        region: Where source and target lie in their files: each the ``whole`` file, or the two halves of one file,
-            ``left-right`` with the source on the left, or ``right-left``.
+        region: Where source and target lie in their files; see ``Region``.
         rendered: Number of a built-in scene, which has no files.
     """
 
@@ -102,6 +104,9 @@ class Data:
         problems: What is wrong with the data but does not stop anybody.
         warn_if_split_made: How a split was made, in words; empty if none was.
         band: Chosen band of multi-band sources, from 1.
+        weights_band: Band that was the source in training, for files that have so many and of which the caller says
+            nothing.
+        wavelength: Band of all sources, as somebody states it; see ``nirgan.data.bands``.
         full_scale: Stored value that means 1.0, if the caller knows it.
         weights_full_scale: Stored value that meant 1.0 in training; for files of which neither the caller nor they
             themselves say better.
@@ -117,10 +122,19 @@ class Data:
     problems: list[Problem] = field(default_factory=list)
     warn_if_split_made: str = ""
     band: int | None = None
+    weights_band: int | None = None
+    wavelength: Band | None = None
     full_scale: float | None = None
     weights_full_scale: float | None = None
     max_pixels: int = 400_000_000
     seed: int = 0
+
+    @property
+    def source_band(self) -> int | None:
+        """Band that is the source in files of several, from 1; None if all are."""
+        chosen = self.band or self.weights_band
+        pairs_of_bands = chosen is None and any(record.region == "bands" for record in self.all_records)
+        return NEAR_INFRARED if pairs_of_bands else chosen
 
     def records(self, split: str = "all") -> list[Record]:
         """The records of ``train``, ``val``, ``test`` or ``all``, in the order of their keys."""
@@ -165,7 +179,7 @@ class Data:
 
         Reads every file of the split, so it is for evaluation, not for training. Files that cannot be read are noted.
         """
-        digest = hashlib.sha256(f"{self.task} {self.band} {self.full_scale}\n".encode())
+        digest = hashlib.sha256(f"{self.task} {self.band or self.weights_band} {self.full_scale}\n".encode())
         for record in self.records(split):
             files = dict.fromkeys(file for file in (record.source, record.target) if file)
             content = f"seed {self.seed}" if record.rendered is not None else " ".join(map(_content, files))
@@ -175,9 +189,10 @@ class Data:
 
 
 def _content(file: Path) -> str:
+    from nirgan.data.contents import read_bytes
+
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.sha256(read_bytes(file)).hexdigest()
     except OSError:
         return "unreadable"
 

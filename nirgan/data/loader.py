@@ -23,9 +23,9 @@ _SOURCES, _TARGETS = 101, 102
 class StepPlan:
     """The samples of every step, computed from the step's number alone.
 
-    An epoch is a seeded permutation; a step takes the next ``batch_size × world × accumulate`` positions of it, cut
-    into micro-batches so that one process that accumulates n of them sees what n processes see. What is left at an
-    epoch's end is dropped; a set smaller than a step is passed over several times within it.
+    A pass is a seeded permutation, and passes follow each other: a step takes the next ``batch_size × world ×
+    accumulate`` positions, over the end of a pass into the next, so that each pass serves every sample once. They are
+    cut into micro-batches so that one process that accumulates n of them sees what n processes see.
 
     Attributes:
         sources: Number of sources.
@@ -55,7 +55,7 @@ class StepPlan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole steps in one pass, at least one."""
+        """Whole steps in one pass, at least one: what people count in; up to a step less than what a pass takes."""
         return max(1, self.length // self.samples_per_step)
 
     def place(self, step: int) -> tuple[int, int]:
@@ -64,24 +64,22 @@ class StepPlan:
 
     def keys(self, step: int, rank: int, micro: int, view: str) -> list[SampleKey]:
         """Keys of one micro-batch of one process."""
-        epoch, step_in_epoch = self.place(step)
-        passes = -(-self.samples_per_step // self.length)  # more than one only where a step is larger than the set
-        start = ((step_in_epoch * self.accumulate + micro) * self.world + rank) * self.batch_size
-        return [self._key(epoch * passes, position, view) for position in range(start, start + self.batch_size)]
+        batch = (step * self.accumulate + micro) * self.world + rank
+        first = batch * self.batch_size
+        return [self._key(position, view) for position in range(first, first + self.batch_size)]
 
-    def _key(self, first_pass: int, position: int, view: str) -> SampleKey:
-        laps, position = divmod(position, self.length)
-        number = first_pass + laps
-        source = int(_permutation(self.length, self.seed, number, _SOURCES)[position]) % self.sources
+    def _key(self, position: int, view: str) -> SampleKey:
+        number, place = divmod(position, self.length)
+        source = int(_permutation(self.length, self.seed, number, _SOURCES)[place]) % self.sources
         if view != "unpaired":
             return SampleKey(view, number, source, source)
-        target = int(_permutation(self.length, self.seed, number, _TARGETS)[position]) % self.targets
+        target = int(_permutation(self.length, self.seed, number, _TARGETS)[place]) % self.targets
         return SampleKey(view, number, source, target)
 
 
 @lru_cache(maxsize=8)
-def _permutation(length: int, seed: int, epoch: int, use: int) -> np.ndarray[Any, Any]:
-    return np.random.default_rng([seed, use, epoch]).permutation(length)
+def _permutation(length: int, seed: int, number: int, use: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng([seed, use, number]).permutation(length)
 
 
 def make_loader(

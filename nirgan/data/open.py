@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nirgan.data.bands import Band, band_in, bands_of, disagreement, in_words
 from nirgan.data.index import Data, Problem, Record, first_of
 from nirgan.data.layouts import Found, find_layout, layout_named
+from nirgan.data.leaks import refuse_leaks
 from nirgan.data.places import BUILT_IN, locate
 from nirgan.data.sample import Pairing, Task
-from nirgan.data.split import apply_split, complete_split, read_split
+from nirgan.data.split import apply_scenes, apply_split, complete_split, read_split
 from nirgan.errors import NirganError
 
 _RENDERED_SCENES = 240
@@ -24,12 +26,15 @@ def open_data(
     pairing: str | None = None,
     seed: int = 0,
     band: int | None = None,
+    weights_band: int | None = None,
     full_scale: float | None = None,
     weights_full_scale: float | None = None,
     val_share: float = 0.1,
     test_share: float = 0.1,
     split_file: Path | None = None,
     make_split: bool = True,
+    unsplit: bool = False,
+    keep_lonely: bool = False,
     max_pixels: int = 400_000_000,
     count_channels: bool = True,
 ) -> Data:
@@ -41,6 +46,7 @@ def open_data(
         pairing: Overrides what the layouts imply.
         seed: For a split that has to be made, and for the built-in scenes.
         band: Band of multi-band sources, from 1.
+        weights_band: Band that was the source where weights were trained.
         full_scale: Stored source value that means 1.0.
         weights_full_scale: Stored source value that meant 1.0 where weights were trained.
         val_share: Share of scenes for validation in a made split.
@@ -48,18 +54,25 @@ def open_data(
         split_file: A split to use instead of the data's own, such as a run's.
         make_split: Split what nothing splits, and take validation pictures from training where there are none;
             otherwise splits stay as the data gives them, empty where it gives none.
+        unsplit: Leave the data's own split aside, but for categories and scenes of a ``split.csv``, and make none: for
+            what makes or checks a split.
+        keep_lonely: Keep pictures of pairs whose partners are missing, for who tells of each of them.
         max_pixels: Larger pictures are refused.
         count_channels: Decode the first source; otherwise nothing is decoded and ``source_channels`` stays 1.
 
     Raises:
         NirganError: for folders that are missing, empty or in no known layout, partners that are missing, a split file
-            that does not fit, or a first source that does not convert, as for want of a band.
+            that does not fit, a split that leaks (``leaks``), or a first source that does not convert, as for want of a
+            band.
     """
     wanted = Pairing(pairing) if pairing else None
     parts: list[_Part] = []
     for spec in specs or [BUILT_IN]:
-        part = _read_part(spec, task, wanted, taken={record.set for part in parts for record in part.records})
-        if split_file is None:
+        taken = {record.set for part in parts for record in part.records}
+        part = _read_part(spec, task, wanted, taken, keep_lonely=keep_lonely)
+        if unsplit:
+            _unsplit_part(part)
+        elif split_file is None:
             _split_part(part, val_share, test_share, seed, make=make_split)
         parts.append(part)
     records = [record for part in parts for record in part.records]
@@ -69,22 +82,26 @@ def open_data(
         records, more = apply_split(records, read_split(split_file), split_file)
         problems += more
     _check(records, layouts, task)
+    refuse_leaks(records, split_file or ", ".join(part.split_from for part in parts))
+    wavelength, several = _wavelength(parts, task)
     data = Data(
         task=task,
         pairing=max((record.pairing for record in records), key=list(Pairing).index),
         source_channels=1,
         all_records=sorted(records, key=lambda record: record.key),
         layouts=layouts,
-        problems=problems,
+        problems=problems + several,
         warn_if_split_made="; ".join(part.made for part in parts if part.made),
         band=band,
+        weights_band=weights_band,
+        wavelength=wavelength,
         full_scale=full_scale,
         weights_full_scale=weights_full_scale,
         max_pixels=max_pixels,
         seed=seed,
     )
     if count_channels:
-        data.source_channels = _channels(data)
+        _look(data, ask_file=not any(band for part in parts for band in part.bands))
     return data
 
 
@@ -97,6 +114,7 @@ class _Part:
         records: Fit for the task.
         problems: As in ``Data``.
         words: Folder and layout, for people.
+        bands: Bands of the sources as folders and cards state them; None among them where neither does.
         made: How its split was made, in words; empty if none was.
     """
 
@@ -104,25 +122,49 @@ class _Part:
     records: list[Record]
     problems: list[Problem]
     words: str
+    bands: set[Band | None]
     made: str = ""
 
+    @property
+    def split_csv(self) -> Path | None:
+        """The ``split.csv`` beside the pictures, if there is one."""
+        path = self.folder / "split.csv" if self.folder else None
+        return path if path and path.is_file() else None
 
-def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str]) -> _Part:
+    @property
+    def split_from(self) -> str:
+        """Where its split comes from: that file, or the folder."""
+        return str(self.split_csv or self.folder or BUILT_IN)
+
+
+def _read_part(spec: str, task: Task, pairing: Pairing | None, taken: set[str], *, keep_lonely: bool) -> _Part:
     found, folder = read_spec(spec, taken)
-    records = _arrange(found.records, task, pairing, spec)
-    return _Part(folder, records, found.problems, f"{folder or BUILT_IN}: {found.words}")
+    records = _arrange(found.records, task, pairing, spec, keep_lonely=keep_lonely)
+    sources = [record.source for record in records if record.has_source_file and task == "nir2rgb"]
+    bands = bands_of(sources, found.wavelength)
+    words = "".join(f"; {in_words(band)}" for band in sorted(filter(None, bands)))
+    return _Part(folder, records, found.problems, f"{folder or BUILT_IN}: {found.words}{words}", bands)
 
 
 def _split_part(part: _Part, val_share: float, test_share: float, seed: int, *, make: bool) -> None:
     """Split a part by the ``split.csv`` beside it; else as its folders do, completed if ``make``."""
-    csv = part.folder / "split.csv" if part.folder else None
-    if csv and csv.is_file():
+    if csv := part.split_csv:
         part.records, more = apply_split(part.records, read_split(csv), csv)
         part.problems = part.problems + more
     elif make:
         part.records, words = complete_split(part.records, val_share, test_share, seed)
         advice = "; a split.csv in it would be used" if part.folder else ""
         part.made = f"{part.folder or BUILT_IN}: {words}{advice}" if words else ""
+
+
+def _unsplit_part(part: _Part) -> None:
+    """Leave a part without a split; a ``split.csv`` gives categories and scenes alone."""
+    if csv := part.split_csv:
+        part.records = apply_scenes(part.records, read_split(csv), csv)
+        part.made = f"{csv}: its categories and scenes are kept, its split is left aside"
+    elif any(record.split for record in part.records):
+        part.made = f"{part.folder}: the split of its folders is left aside"
+    part.records = [replace(record, split="") for record in part.records]
 
 
 def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | None]:
@@ -138,7 +180,7 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
     place = locate(spec)
     folder = place.folder
     if folder is None:
-        return _rendered(), None
+        return replace(_rendered(), wavelength=place.wavelength), None
     try:
         empty = not any(folder.iterdir())
     except OSError as error:
@@ -150,10 +192,12 @@ def read_spec(spec: str, taken: set[str] | None = None) -> tuple[Found, Path | N
         raise NirganError(f"{folder}: no pictures in a known layout; `nirgan data list` shows the layouts")
     found = layout.read(folder, folder.resolve().name)
     if not found.records:
-        raise NirganError(f"{folder}: no pictures ({found.words})")
+        why = "".join(f"; {problem}" for problem in found.problems[:1])
+        raise NirganError(f"{folder}: no pictures ({found.words}{why})")
     if place.pairing and any(record.pairing != place.pairing for record in found.records):
         found.words += f"; {place.pairing}, as the card '{spec}' says"
         found.records = [replace(record, pairing=place.pairing) for record in found.records]
+    found.wavelength = place.wavelength
     renamed = {name: _free(name, taken or set()) for name in {record.set for record in found.records}}
     found.records = [replace(record, set=renamed[record.set]) for record in found.records]
     return found, folder
@@ -180,7 +224,9 @@ def _rendered() -> Found:
     return Found(f"{_RENDERED_SCENES} rendered scenes, registered", records)
 
 
-def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: str) -> list[Record]:
+def _arrange(
+    records: list[Record], task: Task, pairing: Pairing | None, spec: str, *, keep_lonely: bool
+) -> list[Record]:
     """Fit records to task and pairing: drop unused sides, refuse missing partners, take unpaired sides apart."""
     if task == "gray2rgb":
         return [replace(r, source=None, pairing=pairing or Pairing.REGISTERED) for r in records if r.has_target]
@@ -191,7 +237,7 @@ def _arrange(records: list[Record], task: Task, pairing: Pairing | None, spec: s
         for record in records
         if record.pairing != Pairing.UNPAIRED and not (record.has_source_file and record.has_target)
     ]
-    if alone:
+    if alone and not keep_lonely:
         raise NirganError(
             f"{len(alone)} picture{'s have' if len(alone) > 1 else ' has'} no partner in {spec}, "
             f"first: {first_of([str(record.path) for record in alone])}. Rename them, or use --pairing unpaired"
@@ -223,12 +269,27 @@ def _check(records: list[Record], layouts: list[str], task: Task) -> None:
     if not any(record.has_target for record in records):
         raise NirganError(f"no colour pictures in {'; '.join(layouts)}")
     if task == "nir2rgb" and not any(record.has_source_file for record in records):
-        raise NirganError(f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit --task gray2rgb")
+        tiff = any(record.path.suffix.lower().startswith(".tif") for record in records)
+        alpha = "; a fourth channel is taken as near-infrared unless it is marked as alpha" if tiff else ""
+        raise NirganError(
+            f"no NIR pictures in {'; '.join(layouts)}; colour pictures alone suit the task gray2rgb{alpha}"
+        )
 
 
-def _channels(data: Data) -> int:
+def _wavelength(parts: list[_Part], task: Task) -> tuple[Band | None, list[Problem]]:
+    """The one band that is stated of all sources, None if there is none; and words where it is not of all."""
+    if task == "gray2rgb":
+        return "grey", []
+    stated = {band: part.words for part in parts for band in part.bands}
+    if kind := disagreement(stated):
+        return None, [Problem.of(kind, list(dict.fromkeys(stated.values())))]
+    return next(iter(stated), None), []
+
+
+def _look(data: Data, *, ask_file: bool) -> None:
+    """Learn the channels of all sources from the first one, and, if nobody else says it, the band."""
     if data.task == "gray2rgb":
-        return 1
+        return
     from nirgan.data.pictures import read_side, source_of
 
     first_error = None
@@ -238,5 +299,8 @@ def _channels(data: Data) -> int:
         except NirganError as error:  # a broken file among good ones is no reason to stop; want of a band would be
             first_error = first_error or error
             continue
-        return int(source_of(data, record, picture).shape[0])
+        data.source_channels = int(source_of(data, record, picture).shape[0])
+        if ask_file:
+            data.wavelength = band_in(picture.metadata, data.source_band)
+        return
     raise NirganError(f"no source can be read, the first because: {first_error}")

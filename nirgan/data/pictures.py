@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from nirgan.color.lab import lightness
-from nirgan.data.convert import can_mean, from_unit, full_scale_of, to_source, to_target
+from nirgan.data.convert import can_mean, chosen_band, from_unit, full_scale_of, one_band, to_source, to_target
 from nirgan.data.files import Picture, read_picture
 from nirgan.data.index import Data, Record, different_sizes
+from nirgan.data.regions import cut
 from nirgan.data.sample import LABEL, Pairing, Sample
 from nirgan.errors import NirganError
 
@@ -26,22 +27,28 @@ RENDERED_HEIGHT, RENDERED_WIDTH = 288, 352
 
 
 def read_side(data: Data, record: Record, side: Side) -> Picture:
-    """Decode one side of a record in its stored integers: a file, half of a file, or a rendered scene.
+    """Decode one side of a record in its stored integers: a file, a part of a file, or a rendered scene.
 
     Raises:
-        NirganError: if the file cannot be read.
+        NirganError: if the file cannot be read or has no such part.
     """
     if record.rendered is not None:
         return _rendered(data.seed, record.rendered, side)
     path = record.source if side == "source" else record.target
     assert path is not None, record.key
     picture = read_picture(path, max_pixels=data.max_pixels)
-    if record.region == "whole":
-        return picture
-    width = picture.pixels.shape[1] // 2
-    left = (record.region == "left-right") == (side == "source")
-    half = picture.pixels[:, :width] if left else picture.pixels[:, width : 2 * width]
-    return replace(picture, pixels=half.copy())  # a view would keep the whole file in the cache
+    return cut(picture, record.region, side, band=data.band or data.weights_band, path=path)
+
+
+def read_chosen(data: Data, record: Record, side: Side) -> Picture:
+    """One side of a record as ``read_side`` gives it, but of a source only the band that is chosen, if one is.
+
+    Raises:
+        NirganError: as ``read_side``, or if a source has no such band.
+    """
+    picture = read_side(data, record, side)
+    band = _band_of(data, record, picture) if side == "source" else None
+    return picture if band is None else one_band(picture, band, record.path)
 
 
 def read_sample(data: Data, record: Record) -> Sample:
@@ -73,7 +80,8 @@ def read_sample(data: Data, record: Record) -> Sample:
 def source_of(data: Data, record: Record, picture: Picture) -> Array:
     """A whole source picture as (C, H, W) float32 in [0, 1]."""
     given, weights = _scales(data, "source", picture)
-    return to_source(picture, data.task, band=data.band, full_scale=given, weights=weights, path=record.path)
+    band = _band_of(data, record, picture)
+    return to_source(picture, data.task, band=band, full_scale=given, weights=weights, path=record.path)
 
 
 def target_of(data: Data, record: Record, picture: Picture) -> Array:
@@ -101,13 +109,14 @@ def prepare_source(data: Data, record: Record, picture: Picture, *, checked: boo
     Raises:
         NirganError: as ``source_of`` and ``check_channels``.
     """
-    collapses = data.band is None and picture.pixels.shape[2] == 3
+    band = _band_of(data, record, picture)
+    collapses = band is None and picture.pixels.shape[2] == 3
     if collapses or not checked:
         source = source_of(data, record, picture)
         check_channels(data, record, source)
         if collapses:
             return replace(picture, pixels=np.ascontiguousarray(source.transpose(1, 2, 0)), full_scale=1.0)
-    pixels = picture.pixels if data.band is None else picture.pixels[..., data.band - 1 : data.band]
+    pixels = picture.pixels if band is None else picture.pixels[..., band - 1 : band]
     return _settled(replace(picture, pixels=pixels), scale_of(data, "source", picture))
 
 
@@ -122,16 +131,6 @@ def prepare_target(data: Data, record: Record, picture: Picture, *, checked: boo
     return _settled(picture, scale_of(data, "target", picture))
 
 
-def source_part(record: Record, part: Picture) -> Array:
-    """A part of a picture from ``prepare_source`` as (C, H, W) float32 in [0, 1]."""
-    return to_source(part, "nir2rgb", full_scale=part.full_scale, path=record.path)
-
-
-def target_part(record: Record, part: Picture) -> Array:
-    """A part of a picture from ``prepare_target`` as (3, H, W) float32 in [0, 1]."""
-    return to_target(part, record.target or record.path, full_scale=part.full_scale)
-
-
 def check_channels(data: Data, record: Record, source: Array) -> None:
     """Raise NirganError if a source has other channels than the data's first source."""
     if source.shape[0] != data.source_channels:
@@ -141,23 +140,36 @@ def check_channels(data: Data, record: Record, source: Array) -> None:
         )
 
 
-def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:
-    """Full scales of the user and of the weights, as far as they are said of this side's files.
+def _band_of(data: Data, record: Record, picture: Picture) -> int | None:
+    """Band to take of a source picture; none of what `cut` made of a file of bands."""
+    return None if record.region == "bands" else chosen_band(picture, data.band, data.weights_band)
 
-    Both speak of what ``translate`` will read: the source, in gray2rgb computed from the target. In nir2rgb the user's
-    holds for the truth, too, where its type can mean it (12 bits in 16-bit files on both sides, but not 8-bit
-    photographs beside them).
+
+def given_scale(data: Data, side: Side, picture: Picture) -> float | None:
+    """The user's full scale, as far as it is said of this side's files.
+
+    It speaks of what ``translate`` will read: the source, in gray2rgb computed from the target. In nir2rgb it holds for
+    the truth, too, where its type can mean it (12 bits in 16-bit files on both sides, but not 8-bit photographs beside
+    them).
     """
-    if side == "source" or data.task == "gray2rgb":
-        return data.full_scale, data.weights_full_scale
     given = data.full_scale
-    return (given if given is not None and can_mean(given, picture) else None), None
+    of_source = side == "source" or data.task == "gray2rgb"
+    return given if given is not None and (of_source or can_mean(given, picture)) else None
+
+
+def _scales(data: Data, side: Side, picture: Picture) -> tuple[float | None, float | None]:
+    """Full scales of the user and of the weights, as far as they are said of this side's files."""
+    of_source = side == "source" or data.task == "gray2rgb"
+    return given_scale(data, side, picture), data.weights_full_scale if of_source else None
 
 
 def _settled(picture: Picture, scale: float) -> Picture:
     kind = picture.pixels.dtype
-    largest = scale if kind.kind == "f" else min(math.ceil(scale), np.iinfo(kind).max)
-    return replace(picture, pixels=np.minimum(picture.pixels, kind.type(largest)), full_scale=scale)
+    if kind.kind == "u" and scale >= np.iinfo(kind).max:  # none can be above
+        # In memory of its own: one band would keep all of them in the cache.
+        return replace(picture, pixels=np.ascontiguousarray(picture.pixels), full_scale=scale)
+    largest = kind.type(scale if kind.kind == "f" else math.ceil(scale))
+    return replace(picture, pixels=np.minimum(picture.pixels, largest), full_scale=scale)
 
 
 def _rendered(seed: int, index: int, side: Side) -> Picture:

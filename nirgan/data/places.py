@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nirgan.data.bands import Band
 from nirgan.data.sample import Pairing
+from nirgan.data.scenes.materials import NEAR_INFRARED
 from nirgan.errors import NirganError
 from nirgan.registry import LAYOUTS
 
@@ -21,11 +23,13 @@ class Place:
         folder: Where the pictures are; None for the built-in scenes.
         layout: Name of the layout to read it by; empty if it has to be recognised.
         pairing: As a card states it; None where no card does.
+        wavelength: Band of the sources, the same.
     """
 
     folder: Path | None
     layout: str = ""
     pairing: Pairing | None = None
+    wavelength: Band | None = None
 
 
 def locate(spec: str) -> Place:
@@ -35,35 +39,35 @@ def locate(spec: str) -> Place:
         NirganError: if there is no such folder or card.
     """
     if spec == BUILT_IN:
-        return Place(None)
+        return Place(None, wavelength=NEAR_INFRARED)
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
         folder = expanded(rest)
         if not folder.is_dir():
-            raise NirganError(f"--data {spec}: there is no folder {folder}")
+            raise NirganError(f"{spec}: there is no folder {folder}")
         return Place(folder, layout)
     folder = expanded(spec)
     if folder.is_dir():
         return Place(folder)
     if folder.is_file():
-        raise NirganError(f"--data {spec}: that is a file; give the folder of the pictures")
+        raise NirganError(f"{spec}: that is a file; give the folder of the pictures")
     from nirgan.data.cards import locate_card
 
     card, folder = locate_card(spec)
-    return Place(folder, card.layout, Pairing(card.pairing))
+    return Place(folder, card.layout, Pairing(card.pairing), card.band)
 
 
 def anchored(spec: str) -> str:
     """What a ``--data`` names, for any working folder: paths made absolute, names of cards as they are."""
     layout, colon, rest = spec.partition(":")
     if colon and layout in LAYOUTS.names():
-        return f"{layout}:{_absolute(expanded(rest))}"
-    folder = expanded(spec)
-    return _absolute(folder) if spec != BUILT_IN and folder.is_dir() else spec
+        return f"{layout}:{absolute(rest)}"
+    return absolute(spec) if spec != BUILT_IN and expanded(spec).is_dir() else spec
 
 
-def _absolute(folder: Path) -> str:
-    return os.path.abspath(folder)  # noqa: PTH100  # resolve() follows links, whose names are those of the sets
+def absolute(path: str) -> str:
+    """The path for any working folder, links in it and all: their names may be those of sets."""
+    return os.path.abspath(expanded(path))  # noqa: PTH100  # resolve() follows links
 
 
 def expanded(path: str) -> Path:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from nirgan.data.files import picture_shape
 from nirgan.data.index import Record, different_sizes
 from nirgan.data.pictures import RENDERED_HEIGHT, RENDERED_WIDTH, Side
+from nirgan.data.regions import part_size
 from nirgan.data.sample import Pairing
+from nirgan.data.told import told
 from nirgan.errors import NirganError
 
 Size = tuple[int, int]
+"""Height and width."""
 
 
 def size_of(record: Record, side: Side) -> Size | None:
@@ -25,20 +28,49 @@ def size_of(record: Record, side: Side) -> Size | None:
     if path is None:
         return None
     height, width, _ = picture_shape(path)
-    return height, width if record.region == "whole" else width // 2
+    return part_size(height, width, record.region)
 
 
-def check_sizes(records: Iterable[Record], crop: int) -> None:
+def target_scale(record: Record) -> float:
+    """Pixels of a record's target for one of its source, as far as sizes tell; 1 unless its cameras are unregistered.
+
+    The smaller of the ratios of heights and of widths: a square that fits into the source fits, so much larger, into
+    the target.
+
+    Raises:
+        NirganError: if a header cannot be read.
+    """
+    if record.pairing != Pairing.UNREGISTERED:
+        return 1.0
+    source, target = size_of(record, "source"), size_of(record, "target")
+    return min(target[0] / source[0], target[1] / source[1]) if source and target else 1.0
+
+
+def may_be_compared(record: Record) -> bool:
+    """Whether pixels of a pair's two pictures could be compared: all but unregistered pairs of two sizes.
+
+    Pairs with broken headers may: whoever reads them reports them.
+    """
+    if record.pairing != Pairing.UNREGISTERED:
+        return True
+    try:
+        return size_of(record, "source") == size_of(record, "target")
+    except NirganError:
+        return True
+
+
+def check_sizes(records: Sequence[Record], crop: int) -> None:
     """Refuse registered pairs of two sizes, and training pictures smaller than the crop.
 
-    Files with broken headers pass: training replaces and reports them.
+    Files with broken headers pass: training replaces and reports them. So do targets of unregistered pairs, which are
+    cut at their own scale (``window``).
 
     Raises:
         NirganError: naming the first five pairs, or the smallest picture and the crop that would work.
     """
     unequal: list[tuple[Record, Size, Size]] = []
     small: list[tuple[Size, Record]] = []
-    for record in records:
+    for record in told(records, "reading the sizes of pictures"):
         try:
             sizes = size_of(record, "source"), size_of(record, "target")
         except NirganError:
@@ -47,7 +79,8 @@ def check_sizes(records: Iterable[Record], crop: int) -> None:
         if source and target and source != target and record.pairing == Pairing.REGISTERED:
             unequal.append((record, source, target))
         if record.split == "train":
-            small += [(size, record) for size in sizes if size and min(size) < crop]
+            cut_alike = sizes[:1] if source and record.pairing == Pairing.UNREGISTERED else sizes
+            small += [(size, record) for size in cut_alike if size and min(size) < crop]
     if unequal:
         raise NirganError(different_sizes(unequal))
     if small:

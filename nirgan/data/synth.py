@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nirgan.data.bands import write_sidecar
 from nirgan.data.files import write_picture
 from nirgan.data.scenes.compose import CATEGORIES, paint
 from nirgan.data.scenes.dice import Dice
+from nirgan.data.scenes.materials import NEAR_INFRARED
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 
@@ -102,6 +104,8 @@ def write_scenes(
 ) -> list[Path]:
     """Write scenes 0 to ``count`` - 1: ``nir/NAME.png``, ``rgb/NAME.png`` and, if misaligned, ``affine/NAME.txt``.
 
+    ``band.yaml`` beside them says of which band they are.
+
     Args:
         folder: Made if it is not there.
         count: Pairs.
@@ -136,6 +140,7 @@ def write_scenes(
         if shift_px or rotation_deg or scale != 1:
             rows = "\n".join(" ".join(f"{value:.10g}" for value in row) for row in scene.matrix)
             write_whole(folder / "affine" / f"{name}.txt", (rows + "\n").encode())
+    write_sidecar(folder, NEAR_INFRARED)
     return written
 
 

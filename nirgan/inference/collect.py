@@ -113,7 +113,9 @@ def _below(folder: Path, out: Path) -> Inputs:
         paths = [Path(parent) / name for name in names]
         found.pictures += [(path, path.relative_to(folder)) for path in paths if is_picture(path) and _is_file(path)]
     if not found.pictures and not found.failed:
-        found.failed.append((folder, f"no pictures ({', '.join(SUFFIXES)}) in this folder"))
+        tars = any(folder.glob("shard-*.tar"))
+        hint = "; tar shards are for train and evaluate: name the folder that they were packed from" if tars else ""
+        found.failed.append((folder, f"no pictures ({', '.join(SUFFIXES)}) in this folder{hint}"))
     found.pictures.sort()
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nirgan.data.convert import from_unit, to_source
+from nirgan.data.bands import BandWatch
+from nirgan.data.convert import chosen_band, from_unit, to_source
 from nirgan.data.files import Picture, read_picture
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
@@ -22,6 +24,8 @@ from nirgan.inference.predict import Tile
 from nirgan.inference.run import translate_source
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo
+
+logger = logging.getLogger(__name__)
 
 _UNNAMED = "the given picture"
 
@@ -69,6 +73,7 @@ class Translator:
         self._ensemble = check_ensemble(ensemble)
         self._band = band
         self._full_scale = full_scale
+        self._bands = BandWatch(info.wavelength)
 
     def translate(self, picture: np.ndarray | Tensor | str | PathLike[str], **conditions: Any) -> np.ndarray | Tensor:
         """Translate one picture; the answer has the picture's size and kind.
@@ -97,12 +102,12 @@ class Translator:
     def source_of(self, picture: Picture, path: Path | str) -> Tensor:
         """Make the source (C,H,W) in [0, 1] that the weights expect, by the rules of training.
 
+        A file that is said to be of another band than the weights were trained on is named, once for each such band.
+
         Raises:
             NirganError: if the picture has other channels than the weights take; ``path`` is named.
         """
-        band = self._band
-        if band is None and picture.pixels.shape[2] > 1:
-            band = self.info.band
+        band = chosen_band(picture, self._band, self.info.band)
         array = to_source(
             picture,
             self.info.task,  # type: ignore[arg-type]
@@ -116,6 +121,8 @@ class Translator:
             raise NirganError(
                 f"{path}: {array.shape[0]} source channels, but these weights take {self.info.source_channels}{advice}"
             )
+        if isinstance(path, Path) and (words := self._bands.look(path, picture.metadata, band)):
+            logger.warning("%s", words)
         return torch.from_numpy(array)
 
     def run(self, source: Tensor, conditions: Mapping[str, Any] | None = None, *, path: Path | None = None) -> Tensor:

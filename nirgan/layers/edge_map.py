@@ -33,4 +33,7 @@ def edge_map(picture: Tensor) -> Tensor:
 
 
 def _mean(picture: Tensor, window: int) -> Tensor:
-    return F.avg_pool2d(picture, window, stride=1, padding=window // 2, count_include_pad=False)
+    """Mean of the window around each pixel, as far as it lies in the picture: of columns, then of rows."""
+    half = window // 2
+    columns = F.avg_pool2d(picture, (window, 1), stride=1, padding=(half, 0), count_include_pad=False)
+    return F.avg_pool2d(columns, (1, window), stride=1, padding=(0, half), count_include_pad=False)

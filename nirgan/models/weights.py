@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nirgan import __version__
+from nirgan.data.bands import PATTERN
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
 from nirgan.models.create import create_model, recipe_class
@@ -35,7 +36,8 @@ class WeightsInfo(BaseModel):
         crop: Side of the training crop in pixels.
         options: The recipe's own, defaults among them.
         full_scale: Stored value that became 1.0 in training; None when files differed (the dtype's maximum then).
-        band: Band of a multi-band file that was the source, None for all.
+        band: Number of the band of multi-band files that was the source, None for all.
+        wavelength: Band of light of the sources (``nirgan.data.bands``), None where nobody said, or several.
         lookup: Training set's mean colour (R, G, B in [0, 1]) for each of 256 source levels: a baseline.
         value_range: Range of source and output as ``translate`` sees them.
         step: Training steps behind these weights.
@@ -52,6 +54,7 @@ class WeightsInfo(BaseModel):
     options: dict[str, Any] = {}
     full_scale: float | None = None
     band: int | None = None
+    wavelength: Annotated[str, Field(pattern=PATTERN)] | None = None
     lookup: list[list[float]] | None = None
     value_range: tuple[Literal[0], Literal[1]] = (0, 1)
     step: int = 0

@@ -71,7 +71,6 @@ def choose_data(
     """
     run = run_of(weights)
     config = check(read_yaml(run / CONFIG), str(run / CONFIG)) if run else None
-    band = info.band if band is None else band
     if run and config and may_be_own(specs, config):
         data, notes = open_own(
             run, config, info.task, pairing=pairing, band=band, full_scale=full_scale, max_pixels=max_pixels
@@ -85,6 +84,7 @@ def choose_data(
         task=cast(Task, info.task),
         pairing=pairing,
         band=band,
+        weights_band=info.band,
         full_scale=full_scale,
         weights_full_scale=info.full_scale,
         make_split=False,

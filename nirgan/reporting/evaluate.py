@@ -184,9 +184,10 @@ def _completed(picture: PictureScores, scores: Scores, weight: float) -> Picture
 
 def _scorable(data: Data, split: str) -> list[Record]:
     if data.pairing != Pairing.REGISTERED:
+        align = "align it first (nirgan data align DIR --out DIR2), or " if data.pairing == Pairing.UNREGISTERED else ""
         raise NirganError(
-            f"scores compare pixel with pixel, and this data is {data.pairing}: align it first, "
-            "or say --pairing registered if pixel (x, y) is the same point in both pictures"
+            f"scores compare pixel with pixel, and this data is {data.pairing}: {align}say --pairing registered if "
+            "pixel (x, y) is the same point in both pictures"
         )
     records = data.records(split)
     if not records:

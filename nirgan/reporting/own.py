@@ -8,6 +8,7 @@ from typing import cast
 
 from nirgan.config import RunConfig
 from nirgan.data.index import Data, Record, first_of
+from nirgan.data.leaks import refuse_leaks
 from nirgan.data.open import open_data
 from nirgan.data.places import BUILT_IN, locate, real_place
 from nirgan.data.split import Rows, apply_split, read_split
@@ -53,7 +54,7 @@ def open_own(
     """Open all that a run was trained on with the run's ``split.csv``; and words about where the two differ.
 
     Raises:
-        NirganError: if the split is gone, or the data cannot be opened.
+        NirganError: if the split is gone or leaks, or the data cannot be opened.
     """
     file = run / "split.csv"
     if not file.is_file():
@@ -63,7 +64,7 @@ def open_own(
         task=cast(Task, task),
         pairing=pairing or config.pairing,
         seed=config.seed,
-        band=band,
+        band=config.band if band is None else band,
         full_scale=config.full_scale if full_scale is None else full_scale,
         make_split=False,
         max_pixels=max_pixels or config.dataset.max_pixels,
@@ -73,6 +74,7 @@ def open_own(
         rows = _of_pairs(rows)
     data.all_records, problems = apply_split(data.all_records, rows, file)
     data.problems = [*data.problems, *problems]
+    refuse_leaks(data.all_records, file, "train again on a split without leaks (nirgan data split DIR --out split.csv)")
     return data, [f"{file}: {problem}" for problem in problems]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nirgan.data.bands import difference
 from nirgan.data.index import SPLITS
 from nirgan.data.sample import Pairing
 from nirgan.errors import NirganError, nearest
@@ -80,6 +81,7 @@ def score_weights(
         path, info, specs, split, pairing=pairing, band=band, full_scale=full_scale, max_pixels=max_pixels
     )
     _check_channels(path, info, choice)
+    other_band = difference(info.wavelength, choice.data.wavelength, choice.name)
     evaluation = evaluate(
         place(recipe, where),
         info,
@@ -98,7 +100,12 @@ def score_weights(
         "weights": {"file": str(path), "hash": weights_hash(path), "model": info.model, "step": info.step},
         "data": _describe(choice),
         "failed": [{"path": failure.path, "error": failure.error} for failure in evaluation.failed],
-        "notes": [*choice.notes, *evaluation.notes, *_of_ensemble(ensemble, recipe)],
+        "notes": [
+            *choice.notes,
+            *evaluation.notes,
+            *filter(None, [other_band]),
+            *_of_ensemble(ensemble, recipe),
+        ],
         "definition": dict(definition.definition),
         "libraries": library_versions(),
         "device": str(where),

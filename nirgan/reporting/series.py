@@ -34,22 +34,39 @@ Settings = dict[str, Any]
 Result = TypeVar("Result")
 
 
-def settings_of(methods: Sequence[str], common: Mapping[str, Any]) -> dict[str, Settings]:
+def settings_of(
+    methods: Sequence[str], common: Mapping[str, Any], *, minutes: float, steps: Sequence[str] = ()
+) -> dict[str, Settings]:
     """Settings of each method, checked before the first is trained.
 
     Args:
         methods: A recipe's name, and options of it that are on beside its preset's: ``pix2pix+registration``.
         common: What all share, nested as in ``config.yaml``.
+        minutes: Of training.
+        steps: In place of minutes: ``N`` for all, ``METHOD=N`` for one, so that what minutes came to on one machine can
+            be repeated on another.
 
     Raises:
-        NirganError: for an unknown name, and as ``resolve_config``.
+        NirganError: for an unknown name, steps that are none, and as ``resolve_config``.
     """
     settings = {}
+    counted = _steps_of(methods, steps)
     for method in methods:
         model, *options = method.split("+")
-        settings[method] = {**common, "model": model, "options": dict.fromkeys(options, True)}
+        limit = {"steps": counted[method]} if method in counted else {"minutes": minutes}
+        settings[method] = {**common, "model": model, "options": dict.fromkeys(options, True), **limit}
         resolve_config(settings[method], where=method)
     return settings
+
+
+def _steps_of(methods: Sequence[str], steps: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for given in sorted(steps, key=lambda words: "=" in words):  # what is said of one counts more than what of all
+        method, _, number = given.rpartition("=")
+        if not number.isdigit() or not int(number) or method not in ("", *methods):
+            raise NirganError(f"--steps {given}: give a number of steps, or METHOD=N with one of {', '.join(methods)}")
+        found.update(dict.fromkeys([method] if method else methods, int(number)))
+    return found
 
 
 def run_in_turn(

@@ -11,6 +11,8 @@ from nirgan.reporting.tables import label, marked, number
 
 SHOWN = ("psnr", "psnr_gain", "ssim", "ae", "delta_e")
 """Metrics of a paper's table, in its order."""
+SHOWN_OF_GREY = ("psnr", "ssim", "delta_e", "colourfulness_gap", "auc", "auc_rebalanced", "acc1", "acc5")
+"""The same where lightness is given, and colour is all that is asked for."""
 Scores = Mapping[str, Mapping[str, Any]]
 """By metric: ``mean``, ``low`` and ``high``."""
 
@@ -30,25 +32,25 @@ def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def headings() -> list[str]:
+def headings(metrics: Sequence[str] = SHOWN) -> list[str]:
     """Columns for the cells of ``scores`` and ``differences``."""
-    return [label(metric) for metric in SHOWN]
+    return [label(metric) for metric in metrics]
 
 
-def scores(of: Scores, *, interval: bool = True) -> list[str]:
+def scores(of: Scores, metrics: Sequence[str] = SHOWN, *, interval: bool = True) -> list[str]:
     """Cells: a mean, and its interval, for each metric that is shown."""
-    return [number(of.get(metric, {}), interval=interval) for metric in SHOWN]
+    return [number(of.get(metric, {}), interval=interval) for metric in metrics]
 
 
-def differences(of: Scores) -> list[str]:
+def differences(of: Scores, metrics: Sequence[str] = SHOWN) -> list[str]:
     """Cells: a mean difference with its interval and, where that leaves zero out, a word."""
-    return [marked(metric, of.get(metric)) for metric in SHOWN]
+    return [marked(metric, of.get(metric)) for metric in metrics]
 
 
-def plain(of: Scores) -> dict[str, float | None]:
+def plain(of: Scores, metrics: Sequence[str] = SHOWN) -> dict[str, float | None]:
     """Columns for CSV, with all digits: ``psnr``, ``psnr_low``, ``psnr_high`` and so on."""
     ends = (("", "mean"), ("_low", "low"), ("_high", "high"))
-    return {f"{metric}{suffix}": of.get(metric, {}).get(key) for metric in SHOWN for suffix, key in ends}
+    return {f"{metric}{suffix}": of.get(metric, {}).get(key) for metric in metrics for suffix, key in ends}
 
 
 def training_table(trainings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -58,9 +60,12 @@ def training_table(trainings: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown_table(columns, [[name, *(f"{of[key]:,}" for key in keys)] for name, of in trainings.items()])
 
 
-def conditions(settings: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """What all lines of a table have in common, from the settings of one training and one evaluation."""
+def conditions(trainings: Iterable[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+    """What all lines of a table have in common, from the settings of its trainings and one evaluation."""
+    settings, *others = trainings
     limit = f"{settings['minutes']:g} minutes" if "minutes" in settings else f"{settings['steps']} steps"
+    if any(other.get("steps") != settings.get("steps") for other in others):
+        limit = "The steps below"
     return (
         f"{limit} of training each, preset {settings['preset']}, seed {settings['seed']}. "
         f"Protocol {summary['protocol']} on {summary['count']} pictures (hash {summary['data']['hash']}): mean and "

@@ -8,6 +8,6 @@ A plug-in's author needs three lines::
 """
 
 from nirgan.testing.conformance import FIT_TERMS, conformance
-from nirgan.testing.pictures import synthetic_batch
+from nirgan.testing.pictures import synthetic_batch, synthetic_samples
 
-__all__ = ["FIT_TERMS", "conformance", "synthetic_batch"]
+__all__ = ["FIT_TERMS", "conformance", "synthetic_batch", "synthetic_samples"]

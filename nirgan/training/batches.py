@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nirgan.config.schema import RunConfig
+from nirgan.config.schema import DataSettings, RunConfig
 from nirgan.data.dataset import TrainingSet
+from nirgan.data.disk_cache import DiskCache
 from nirgan.data.index import Data
 from nirgan.data.loader import StepPlan, make_loader
+from nirgan.data.places import expanded
 from nirgan.data.sample import collate
 from nirgan.training.runtime import Runtime
 
@@ -31,6 +33,7 @@ class TrainingBatches:
             augment=settings.augment,
             seed=config.seed,
             cache_mb=settings.cache_mb,
+            disk=_disk_cache(settings, runtime),
             working_size=working_size,
         )
         self._config, self._runtime = config, runtime
@@ -65,3 +68,9 @@ class TrainingBatches:
             workers=self._config.workers,
             device=self._runtime.device,
         )
+
+
+def _disk_cache(settings: DataSettings, runtime: Runtime) -> DiskCache | None:
+    if not settings.disk_cache:
+        return None
+    return DiskCache(expanded(settings.disk_cache), settings.disk_cache_mb, tidy=runtime.lead)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nirgan.config import RunConfig
-from nirgan.data.index import Data
+from nirgan.data.index import Data, Record
 from nirgan.data.lookup import lookup_table
 from nirgan.data.sample import Pairing
+from nirgan.data.sizes import may_be_compared
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import WeightsInfo, describe
 from nirgan.monitoring.log import RunLog
@@ -49,9 +50,9 @@ def build_output(
         checkpoints: The same.
         before: State of the output of a run that goes on; empty for a new one.
     """
-    scored = evenly_spread(data.pairs("val"), config.validation.images) if config.validation.every_steps else []
+    scored = evenly_spread(_comparable(data), config.validation.images) if config.validation.every_steps else []
     if not scored and config.validation.every_steps:
-        logger.info("no validation: the split has no pairs for it, so the best checkpoint is the last")
+        logger.info("no validation: the split has no pairs for it to compare, so the best checkpoint is the last")
     if scored and data.pairing != Pairing.REGISTERED:
         logger.info("scores compare pixels, and these pairs are not registered: trust their trend alone")
     shown_records = {
@@ -69,6 +70,15 @@ def build_output(
     )
 
 
+def _comparable(data: Data) -> list[Record]:
+    """Validation pairs of one size; those of two cameras may have two, and then no pixels to compare."""
+    pairs = data.pairs("val")
+    kept = [record for record in pairs if may_be_compared(record)]
+    if len(kept) < len(pairs):
+        logger.info("validation leaves out %d pairs of two sizes: align them to score them", len(pairs) - len(kept))
+    return kept
+
+
 def _info(
     config: RunConfig, recipe: Recipe, data: Data, lookup: list[list[float]] | None, *, lead: bool
 ) -> WeightsInfo:
@@ -76,7 +86,8 @@ def _info(
         config.model,
         recipe,
         full_scale=declared_full_scale(data) if lead else None,
-        band=data.band,
+        band=data.source_band,
+        wavelength=data.wavelength,
         lookup=lookup or (lookup_table(data) if lead else None),
     )
 

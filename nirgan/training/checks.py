@@ -29,12 +29,9 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
             train on.
     """
     if data.pairing not in recipe.pairings:
-        registers = data.pairing == Pairing.UNREGISTERED and can_register(type(recipe))
-        hint = ", --set options.registration=true" if registers else ""
         raise NirganError(
             f"{name} takes {' or '.join(recipe.pairings)} data, and this is {data.pairing} "
-            f"({'; '.join(data.layouts)}): give --pairing {recipe.pairings[0]} if it is that in truth{hint}, "
-            f"or another --model{_that_take(data)}"
+            f"({'; '.join(data.layouts)}). Ways out: {_ways_out(name, recipe, data)}"
         )
     if not data.sources("train") or not data.targets("train"):
         raise NirganError(f"no training pictures in {'; '.join(data.layouts)}: the split leaves none for `train`")
@@ -66,14 +63,30 @@ def declared_full_scale(data: Data) -> float | None:
     return scales.pop() if len(scales) == 1 and not scales & _NOT_DECLARED else None
 
 
-def _that_take(data: Data) -> str:
+def _ways_out(name: str, recipe: Recipe, data: Data) -> str:
+    """What to do with data of a pairing that a recipe does not take, numbered."""
+    ways = []
+    if data.pairing == Pairing.UNREGISTERED and data.task == "nir2rgb":
+        ways.append("align it: nirgan data align DIR --out DIR2")
+        if can_register(type(recipe)):
+            ways.append("register in training (nirgan-reg): --set options.registration=true")
+    if data.pairing in type(recipe).pairings:
+        ways.append("leave out the options that compare outputs with their targets")
+    if others := [other for other in _that_take(data) if other != name]:
+        more = f" (or {', '.join(others[1:])})" if others[1:] else ""
+        ways.append(f"a model for {data.pairing} data: --model {others[0]}{more}")
+    ways.append(f"if it is {recipe.pairings[0]} in truth: --pairing {recipe.pairings[0]}")
+    return "; ".join(f"({number}) {way}" for number, way in enumerate(ways, 1))
+
+
+def _that_take(data: Data) -> list[str]:
+    """Names of the models that take data of this pairing and task."""
     entries = [entry for name in MODELS.names() if (entry := MODELS.loaded(name)) is not None]
-    names = [
+    return [
         entry.name
         for entry in entries
         if data.pairing in getattr(entry.build, "pairings", ()) and data.task in getattr(entry.build, "tasks", ())
     ]
-    return f" ({', '.join(names)})" if names else ""
 
 
 def _first_readable(data: Data, records: list[Record]) -> Sample | None:

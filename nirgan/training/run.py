@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import torch
 
 from nirgan.config import RunConfig, check, check_limits, dump, merge, read_yaml
-from nirgan.data.places import anchored
+from nirgan.data.places import absolute, anchored
 from nirgan.errors import NirganError
 from nirgan.files import PARTS, remove_parts, write_whole
 from nirgan.runs import CONFIG, RUNS, last_written
@@ -83,6 +83,9 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> RunConfig:
     check_limits(given, "settings")
     if isinstance(given.get("data"), list):
         given = {**given, "data": [anchored(str(spec)) for spec in given["data"]]}
+    cache = _value(given, ("dataset", "disk_cache"))
+    if isinstance(cache, str) and cache:
+        given = merge(dict(given), {"dataset": {"disk_cache": absolute(cache)}})
     path = folder / CONFIG
     stored = check(read_yaml(path), str(path)).model_dump()
     checked = check(merge(stored, {"steps": None, "epochs": None, "minutes": None}, given), "settings").model_dump()

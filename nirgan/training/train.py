@@ -14,7 +14,7 @@ from torch import nn
 from nirgan.config import RunConfig
 from nirgan.data.index import Data
 from nirgan.data.open import open_data
-from nirgan.data.places import anchored
+from nirgan.data.places import absolute, anchored
 from nirgan.data.readable import ReadableSamples
 from nirgan.errors import NirganError
 from nirgan.inference.device import place
@@ -89,7 +89,7 @@ def train(
         config = resumed_config(folder, given or {})
     if config is None:
         raise NirganError(f"{folder}: no run to resume there; start one without --resume")
-    config = config.model_copy(update={"data": [anchored(spec) for spec in config.data]})
+    config = _anchored(config)
     runtime = Runtime(
         device=config.device,
         devices=config.devices,
@@ -110,6 +110,13 @@ def train(
     finally:
         if run is not None:
             run.release()
+
+
+def _anchored(config: RunConfig) -> RunConfig:
+    """Settings whose paths hold in any working folder, because a run may go on from another one."""
+    cache = config.dataset.disk_cache
+    dataset = config.dataset.model_copy(update={"disk_cache": cache and absolute(cache)})
+    return config.model_copy(update={"data": [anchored(spec) for spec in config.data], "dataset": dataset})
 
 
 class _Assembly:

@@ -78,13 +78,13 @@ def test_an_output_folder_inside_the_input_folder(nirgan: Nirgan, runs: Path, pa
     shutil.rmtree(pairs / "nir" / "colour")
     words = nirgan(*translate[:-2], "pairs", "--overwrite").refused  # results beside the source would replace it
     assert "pairs/a.png: the result would replace this input" in words
-    assert len(files_below(pairs)) == 17
+    assert len(files_below(pairs)) == 18  # 8 pairs, the folder's band.yaml, a.png
 
 
 def test_a_run_inside_its_data_is_no_data(nirgan: Nirgan, pairs: Path) -> None:
     train = ("train", "--model", "pix2pix", *QUICK, "--data", "pairs", "--steps", "1")
     assert nirgan(*train, "--out", "pairs/run").code == 0
-    inspected = json.loads(nirgan("data", "inspect", "pairs", "--json").out)
+    inspected = json.loads(nirgan("data", "inspect", "pairs", "--headers", "--json").out)
     assert (inspected["count"], inspected["problems"]) == (8, [])
     assert nirgan(*train, "--out", "pairs/second").code == 0
     assert nirgan("train", "--resume", "--out", "pairs/run", "--steps", "2").code == 0
@@ -108,7 +108,7 @@ def test_very_many_files(nirgan: Nirgan, runs: Path, count: int) -> None:
         for index in range(1, count):  # links are made sooner than files
             os.link(Path(folder, "00000.png"), Path(folder, f"{index:05d}.png"))
     start = time.process_time()
-    ended = nirgan("data", "inspect", "many", "--json")
+    ended = nirgan("data", "inspect", "many", "--headers", "--json")
     assert json.loads(ended.out)["count"] == count
     ended = nirgan("translate", "many/nir", "--weights", "pix2pix", "--out", "out", "--json")
     result = json.loads(ended.out)

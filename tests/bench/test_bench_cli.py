@@ -13,9 +13,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from nirgan.bench import loader, turns
 from nirgan.bench import run as bench_run
-from nirgan.bench import turns
 from nirgan.cli import bench
+from nirgan.data.synth import write_scenes
 from nirgan.errors import NirganError
 
 QUICK = ("--preset", "tiny", "--repeat", "2", "--device", "cpu")
@@ -34,6 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_run, "run_bench", quick)
     monkeypatch.setattr(bench_run, "matrix_rate", lambda runtime, dtype: 100.0)
     monkeypatch.setattr(turns, "LONG_ENOUGH", 0.01)
+    monkeypatch.setattr(loader, "WORKERS", (0,))
 
 
 def test_json_is_one_object_with_every_model(small: None) -> None:
@@ -61,6 +63,13 @@ def test_tables_show_ways_options_and_operators(small: None) -> None:
         assert words in result.stdout
     told = in_process(*QUICK, "--model", "asym-cyclegan", "--part", "loader", *options[:4], "--json")
     assert json.loads(told.stdout)["models"][0]["options"]["n_res"] == 2
+
+
+def test_given_pairs_are_loaded(small: None, tmp_path: Path) -> None:
+    write_scenes(tmp_path / "pairs", 5, size=(40, 40))
+    result = in_process(*QUICK, "--part", "loader", "--data", tmp_path / "pairs", "--json")
+    (model,) = json.loads(result.stdout)["models"]
+    assert model["loader"]["pictures"] == 5
 
 
 @pytest.mark.parametrize(

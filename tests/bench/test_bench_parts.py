@@ -14,7 +14,14 @@ import torch
 from nirgan.allocator import return_freed_memory
 from nirgan.bench import machine as bench_machine
 from nirgan.bench import translate as bench_translate
-from nirgan.bench.loader import DecodeOnAccess, conventional_stream, measure_loader, nirgan_stream
+from nirgan.bench.loader import (
+    DecodeOnAccess,
+    as_shards,
+    batches_in_a_turn,
+    conventional_stream,
+    measure_loader,
+    nirgan_stream,
+)
 from nirgan.bench.machine import machine, matrix_rate
 from nirgan.bench.start_worker import Marks
 from nirgan.bench.translate import Job, measure_translation, write_weights
@@ -24,6 +31,7 @@ from nirgan.data import pictures
 from nirgan.data.index import Data
 from nirgan.data.open import open_data
 from nirgan.data.synth import write_scenes
+from nirgan.errors import NirganError
 from nirgan.inference import translate_source
 from nirgan.models import create_model
 from nirgan.models.recipe import Stage
@@ -76,30 +84,66 @@ def test_the_conventional_set_cuts_both_pictures_alike(scenes: Path, gray: bool)
     assert len(pairs) == 4
 
 
-@pytest.mark.parametrize(("cached", "reads"), [(True, 8), (False, 24)])
-def test_the_cache_reads_each_file_once(
-    config: RunConfig, cached: bool, reads: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("way", "reads"), [("memory", 8), ("disk cache", 8), ("files", 24)])
+def test_caches_read_each_file_once(
+    config: RunConfig, way: str, reads: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     data = opened(config)
     read: list[Path] = []
     original = pictures.read_picture
     monkeypatch.setattr(pictures, "read_picture", lambda path, **o: read.append(path) or original(path, **o))
-    stream = nirgan_stream(config, data, Runtime(device="cpu"), STAGE, cached=cached)
+    stream = nirgan_stream(config, data, Runtime(device="cpu"), STAGE, way=way, folder=tmp_path)
     for _ in range(6):  # three epochs of two batches of two pairs
         assert next(stream)["source"].shape == (2, 1, 32, 32)
     assert len(read) == reads
 
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_loading_is_measured_in_turns(config: RunConfig, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_is_measured_in_turns(
+    config: RunConfig, task: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("webdataset")
     monkeypatch.setattr("nirgan.bench.turns.LONG_ENOUGH", 0.01)
+    monkeypatch.setattr("nirgan.bench.loader.WORKERS", (0,))
     data = opened(config, task)
     assert next(conventional_stream(config, data, 3))["target"].shape == (3, 3, 32, 32)
-    result = measure_loader(config, data, Runtime(device="cpu"), STAGE, rounds=2)
+    result = measure_loader(config, data, Runtime(device="cpu"), STAGE, rounds=2, folder=tmp_path)
     assert result["pictures"] == 4
-    assert list(result["images_per_s"]) == ["cached", "uncached", "conventional"]
-    assert set(result["times_as_fast"]) == {"cached", "uncached"}
-    assert result["images_per_s"]["cached"]["median"] > result["images_per_s"]["uncached"]["median"]
+    assert result["failed"] == {}
+    (measured,) = result["measured"]
+    assert measured["workers"] == 0
+    assert list(measured["images_per_s"]) == ["memory", "disk cache", "shards", "files", "conventional"]
+    assert list(measured["times_as_fast"]) == ["memory", "disk cache", "shards", "files"]
+    assert all(rate["low"] > 0 for rate in measured["images_per_s"].values())
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "shards", "words"), [(5, False, "no batch of 5"), (2, True, "a file of its own")]
+)
+def test_data_that_cannot_be_compared_is_refused(
+    config: RunConfig, tmp_path: Path, batch_size: int, shards: bool, words: str
+) -> None:
+    pytest.importorskip("webdataset")
+    data = as_shards(config, opened(config), tmp_path / "packed") if shards else opened(config)
+    settings = config.model_copy(update={"batch_size": batch_size})
+    with pytest.raises(NirganError, match=words):
+        measure_loader(settings, data, Runtime(device="cpu"), STAGE, rounds=1, folder=tmp_path)
+
+
+def test_several_batches_of_each_worker_are_timed_together() -> None:
+    assert batches_in_a_turn(0.01, workers=0) == 30
+    assert batches_in_a_turn(1.3, workers=0) == 1
+    assert batches_in_a_turn(1.3, workers=2) == 8
+
+
+@pytest.mark.slow
+def test_loading_is_measured_with_and_without_processes(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("nirgan.bench.turns.LONG_ENOUGH", 0.01)
+    result = measure_loader(config, opened(config), Runtime(device="cpu"), STAGE, rounds=1, folder=tmp_path)
+    assert [measured["workers"] for measured in result["measured"]] == [0, 1, 2]
+    assert all(rate["low"] > 0 for measured in result["measured"] for rate in measured["images_per_s"].values())
 
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])

@@ -74,3 +74,32 @@ def test_nothing_given_shows_the_help(arguments: list[str]) -> None:
     result = nirgan(*arguments)
     assert result.returncode == 2
     assert "Usage: nirgan" in result.stdout + result.stderr
+
+
+LONG_WORK = """
+import time, typer
+from nirgan.cli.app import run
+
+app = typer.Typer()
+
+@app.command()
+def work():
+    try:
+        print("at work", flush=True)
+        time.sleep(600)
+    finally:
+        print("cleared up", flush=True)
+
+run(app, "work")
+"""
+
+
+def test_sigterm_ends_a_command_in_order() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG_WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (143, "cleared up\n", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -48,32 +47,10 @@ def test_inspect_prints_one_json_object(folder: Path) -> None:
     assert "missing partner: 1" in call("inspect", folder)
 
 
-def test_split_is_written_once_and_used(folder: Path) -> None:
-    out = folder / "split.csv"
-    assert json.loads(call("split", folder, "--out", out, "--json")) == {
-        "written": str(out),
-        "train": 8,
-        "val": 1,
-        "test": 1,
-    }
-    with out.open() as file:
-        assert len(list(csv.DictReader(file))) == 10
-    with pytest.raises(NirganError, match="already there"):
-        call("split", folder, "--out", out)
-
-
-def test_split_reads_no_picture(folder: Path) -> None:
-    for name in range(10):  # three different channels, and one file that is broken
-        content = (folder / "rgb" / f"{name}.png").read_bytes()
-        (folder / "nir" / f"{name}.png").write_bytes(content if name else b"broken")
-    result = json.loads(call("split", folder, "--out", folder / "split.csv", "--json"))
-    assert (result["train"], result["val"], result["test"]) == (8, 1, 1)
-
-
 def test_preview_draws_source_beside_target(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     call("preview", "--data", folder, "--crop", "16", "--count", "3", "--out", out, "--set", "dataset.augment.flip=1.0")
-    assert cv2.imread(str(out)).shape == (3 * 16 + 2 * 4, 2 * 16 + 4, 3)
+    assert cv2.imread(str(out)).shape == (20 + 3 * 16 + 2 * 4, 2 * 16 + 4, 3)  # words above
 
 
 def test_preview_names_broken_files_and_exits_with_1(folder: Path, tmp_path: Path) -> None:

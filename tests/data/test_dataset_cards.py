@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nirgan.data import Pairing, cards, open_data
@@ -20,7 +21,7 @@ def test_every_card_is_valid_and_names_a_layout(name: str) -> None:
 
 
 def test_the_shipped_cards_are_there() -> None:
-    assert {"rgb-nir-scene", "synthetic", "vcip-2020"} <= set(cards.list_cards())
+    assert set(cards.list_cards()) == SETS
 
 
 def test_an_absent_set_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,3 +68,93 @@ def test_a_cards_pairing_wins_over_the_layouts_and_loses_to_the_users(
     assert inspect(["x"])["pairing"] == "unregistered"
     assert open_data(["x"], task="nir2rgb", pairing="registered").pairing == Pairing.REGISTERED
     assert open_data(["x"], task="gray2rgb").pairing == Pairing.REGISTERED  # the source is made from the target
+
+
+SETS = {
+    "coco-stuff",
+    "icvl",
+    "imagenet",
+    "irvi",
+    "kaist-ms",
+    "kodak",
+    "omsiv",
+    "places365",
+    "ranus",
+    "rgb-nir-scene",
+    "synthetic",
+    "vcip-2020",
+    "vsiad",
+}
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_the_shipped_cards_say_what_people_ask(name: str) -> None:
+    card = cards.read_card(name)
+    assert card.home.startswith("http") or name == "synthetic"
+    assert card.obtain != cards.UNKNOWN
+    assert (card.modality == "lwir") == any("not near-infrared" in note for note in card.notes)
+    assert (card.modality == "visible") == any("gray2rgb" in note for note in card.notes)
+    assert card.pairs is None or card.pictures is None
+    assert card.access != "open" or card.files or name in ("omsiv", "synthetic")  # omsiv lies on a page for browsers
+
+
+def test_thermal_sets_are_the_two_that_are() -> None:
+    assert {name for name in cards.list_cards() if cards.read_card(name).modality == "lwir"} == {"irvi", "kaist-ms"}
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("files: [{url: 'ftp://example.org/a.zip'}]", "files.0.url"),
+        ("files: [{url: 'file:///etc/passwd'}]", "files.0.url"),
+        ("files: [{url: 'https://example.org/'}]", "files.0.url"),
+        ("files: [{url: 'https://example.org/..'}]", "files.0.url"),
+        ("files: [{url: 'https://example.org/a%2Fb.zip'}]", "files.0.url"),
+        ("files: [{url: 'https://example.org/.a.zip'}]", "files.0.url"),
+        ("files: [{url: 'https://e.org/a.zip', sha256: abc}]", "files.0.sha256"),
+        ("files: [{url: 'https://e.org/a.zip', size_bytes: -1}]", "files.0.size_bytes"),
+        ("files: [{url: 'https://e.org/a.zip', inside: ../b}]", "files.0.inside"),
+        ("files: [{url: 'https://e.org/a.zip', into: /b}]", "files.0.into"),
+        ("files: [{url: 'https://e.org/a.zip'}, {url: 'https://f.org/A.zip'}]", "files"),
+        ("access: sometimes", "access"),
+        ("modality: rgb", "modality"),
+    ],
+)
+def test_cards_that_would_do_harm_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, key: str
+) -> None:
+    (tmp_path / "x.yaml").write_text(f"name: x\ntitle: X\nlayout: nir-rgb\npairing: registered\n{words}\n")
+    monkeypatch.setattr(cards, "card_folder", lambda: tmp_path)
+    with pytest.raises(NirganError, match=rf"x\.yaml: {key}: "):
+        cards.read_card("x")
+
+
+def test_a_cards_name_is_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.yaml").write_text("name: y\ntitle: X\nlayout: nir-rgb\npairing: registered\n")
+    monkeypatch.setattr(cards, "card_folder", lambda: tmp_path)
+    with pytest.raises(NirganError, match="is 'y', the file says 'x'"):
+        cards.read_card("x")
+
+
+def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NIRGAN_DATA", str(tmp_path / "all"))
+    card = cards.read_card("kodak")
+    assert cards.card_places(card) == [tmp_path / "all" / "kodak", Path("data/kodak")]
+    assert cards.find_set(card) is None
+    with pytest.raises(NirganError, match="`nirgan data download kodak`"):
+        cards.locate_card("kodak")
+    (tmp_path / "data" / "kodak").mkdir(parents=True)
+    assert cards.find_set(card) == Path("data/kodak")
+    (tmp_path / "all" / "kodak").mkdir(parents=True)
+    assert cards.find_set(card) == tmp_path / "all" / "kodak"
+
+
+def test_a_set_with_split_folders_keeps_its_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write) -> None:
+    monkeypatch.setenv("NIRGAN_DATA", str(tmp_path))
+    for name, split in (("a", "train"), ("b", "train"), ("c", "val")):
+        pixels = np.random.default_rng(ord(name)).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+        write(tmp_path / "coco-stuff" / split / f"{name}.jpg", pixels)
+    data = open_data(["coco-stuff"], task="gray2rgb")
+    assert [(record.key, record.split) for record in data.records("val")] == [("coco-stuff/val/c", "val")]
+    assert len(data.records("train")) == 2

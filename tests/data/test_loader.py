@@ -39,17 +39,27 @@ def assert_equal(a: list[dict], b: list[dict]) -> None:
         assert torch.equal(left["target"], right["target"])
 
 
-def test_an_epoch_visits_every_sample_once_but_the_rest() -> None:
-    steps = plan()
-    assert steps.steps_per_epoch == 3
-    for epoch in range(3):
-        sources = [key.source for step in range(3) for key in steps.keys(epoch * 3 + step, 0, 0, "image")]
-        assert len(set(sources)) == 9
-    assert steps.place(7) == (2, 1)
+@pytest.mark.parametrize("shape", [{}, {"world": 2, "batch_size": 2}, {"accumulate": 2, "batch_size": 4}])
+def test_every_sample_is_seen_once_a_pass_where_steps_do_not_fit_it(shape: dict[str, int]) -> None:
+    steps = plan(**shape)
+    seen = [
+        key.source
+        for step in range(3 * steps.length // steps.samples_per_step + 1)
+        for micro in range(steps.accumulate)
+        for rank in range(steps.world)
+        for key in steps.keys(step, rank, micro, "image")
+    ]
+    for number in range(3):
+        assert sorted(seen[10 * number : 10 * number + 10]) == list(range(10))
+
+
+def test_epochs_are_counted_in_whole_steps() -> None:
+    assert plan().steps_per_epoch == 3
+    assert plan().place(7) == (2, 1)
 
 
 def test_order_differs_between_epochs_and_seeds() -> None:
-    first, later = plan().keys(0, 0, 0, "image"), plan().keys(3, 0, 0, "image")
+    first, later = plan(batch_size=5).keys(0, 0, 0, "image"), plan(batch_size=5).keys(2, 0, 0, "image")
     assert [k.source for k in first] != [k.source for k in later]
     assert [k.source for k in first] != [k.source for k in plan(seed=1).keys(0, 0, 0, "image")]
 

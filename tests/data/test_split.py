@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nirgan.data import Data, Pairing, Record, open_data
-from nirgan.data.split import make_split, read_split
+from nirgan.data.split import apply_scenes, make_split, read_scenes, read_split
 from nirgan.errors import NirganError
 
 
@@ -37,6 +38,61 @@ def test_each_category_gives_its_share() -> None:
     for category in categories:
         assert abs(counts[category, "test"] - 10) <= 1
         assert abs(counts[category, "val"] - 5) <= 1
+
+
+def of_sizes(sizes: list[int], category: str = "") -> list[Record]:
+    """Scenes of so many pictures."""
+    return [
+        record(f"{category}{scene}-{part}", scene=f"{category}{scene}", category=category)
+        for scene, size in enumerate(sizes)
+        for part in range(size)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_are_of_pictures_as_far_as_whole_scenes_allow(seed: int) -> None:
+    draw = random.Random(seed)
+    sizes = {category: [draw.randint(1, 9) for _ in range(60)] for category in ("field", "urban", "water")}
+    records = [one for category, some in sizes.items() for one in of_sizes(some, category)]
+    made = make_split(records, val_share=0.1, test_share=0.2, seed=seed)
+    counts = Counter((r.category, r.split) for r in made)
+    for category, some in sizes.items():
+        assert abs(counts[category, "test"] - 0.2 * sum(some)) <= 10
+        assert abs(counts[category, "val"] - 0.1 * sum(some)) <= 12
+    total = Counter(r.split for r in made)
+    assert abs(total["test"] - 0.2 * len(records)) <= 5
+    assert abs(total["val"] - 0.1 * len(records)) <= 5
+
+
+def test_a_scene_larger_than_a_part_is_for_training() -> None:
+    made = make_split(of_sizes([60] + [1] * 40), val_share=0.1, test_share=0.1, seed=0)
+    assert {r.split for r in made if r.scene == "0"} == {"train"}
+    counts = Counter(r.split for r in made)
+    assert (counts["val"], counts["test"]) == (10, 10)
+
+
+@pytest.mark.parametrize("sizes", [[98, 1, 1], [1, 1, 1], [50, 50, 50], [2, 3, 95], [40, 1, 40]])
+def test_three_scenes_of_any_sizes_give_training_and_validation(sizes: list[int]) -> None:
+    for seed in range(10):
+        made = make_split(of_sizes(sizes), val_share=0.1, test_share=0.1, seed=seed)
+        assert {"train", "val"} <= {r.split for r in made}
+
+
+def test_single_pictures_fall_to_the_parts_that_earlier_runs_gave_them() -> None:
+    def earlier(names: list[str], val: float, test: float, seed: int) -> dict[str, str]:
+        order = sorted(names, key=lambda name: hashlib.sha256(f"{seed} s/{name}".encode()).digest())
+
+        def spread(some: list[str], count: int) -> set[str]:
+            return {some[int((i + 0.5) * len(some) / count)] for i in range(count)}
+
+        tested = spread(order, round(len(names) * test))
+        validated = spread([name for name in order if name not in tested], max(1, round(len(names) * val)))
+        return {name: "test" if name in tested else "val" if name in validated else "train" for name in names}
+
+    for count in (12, 40, 97, 240):
+        names = [str(i) for i in range(count)]
+        for val, test in ((0.1, 0.1), (0.05, 0.2), (0.25, 0.125)):
+            assert splits([record(name) for name in names], count, val, test) == earlier(names, val, test, count)
 
 
 def test_order_does_not_matter_and_the_seed_does() -> None:
@@ -141,3 +197,38 @@ def test_damaged_split_files_are_refused(tmp_path: Path, text: str, words: str) 
 def test_a_split_file_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_bytes("\ufeffset,name,split\r\ns, a ,val\r\n".encode())
     assert read_split(tmp_path / "split.csv")["s", "a"]["split"] == "val"
+
+
+# --- scenes from a file -------------------------------------------------------------------------------------------
+
+
+def test_scenes_and_categories_are_taken_from_a_file_that_need_not_name_the_set(tmp_path: Path) -> None:
+    (tmp_path / "scenes.csv").write_text("name,scene,category\na,lake,water\nb,lake,\ngone,wood,forest\n")
+    records = [record("a"), record("b", "wood", "forest"), record("c", "wood")]
+    found = apply_scenes(records, read_scenes(tmp_path / "scenes.csv"), tmp_path / "scenes.csv")
+    assert [(r.name, r.scene, r.category, r.split) for r in found] == [
+        ("a", "lake", "water", ""),
+        ("b", "lake", "forest", ""),
+        ("c", "wood", "", ""),
+    ]
+
+
+def test_a_split_file_names_scenes(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("set,name,category,scene,split\ns,a,,lake,train\nt,a,,wood,dev\n")
+    path = tmp_path / "split.csv"
+    assert [r.scene for r in apply_scenes([record("a")], read_scenes(path), path)] == ["lake"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,place\na,b\n", "no column scene; the first line must be set,name,scene"),
+        ("name,scene\na,b\na,c\n", "line 3: a stands there twice"),
+        ("name,scene\nz,b\n", "lists none of these pictures"),
+    ],
+)
+def test_damaged_scene_files_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "scenes.csv"
+    path.write_text(text)
+    with pytest.raises(NirganError, match=words):
+        apply_scenes([record("a")], read_scenes(path), path)

@@ -126,7 +126,8 @@ class TestWriting:
     def test_registered_pairs(self, tmp_path: Path, depth: int) -> None:
         written = write_scenes(tmp_path / "new" / "synth", 3, size=(40, 56), seed=4, depth=depth)
         assert [path.name for path in written] == ["country_0000.png", "field_0001.png", "forest_0002.png"]
-        assert sorted(p.name for p in (tmp_path / "new" / "synth").iterdir()) == ["nir", "rgb"]
+        assert sorted(p.name for p in (tmp_path / "new" / "synth").iterdir()) == ["band.yaml", "nir", "rgb"]
+        assert (tmp_path / "new" / "synth" / "band.yaml").read_text() == "wavelength: 850nm\n"
         scene = render(4, 2, height=40, width=56)
         largest = 2**depth - 1
         nir = read_picture(written[2]).pixels

@@ -305,6 +305,20 @@ def test_an_empty_split_is_refused(pairs: Path) -> None:
         TrainingSet(data, crop=16, augment=PLAIN, seed=0, cache_mb=0, split="val")
 
 
+def test_a_long_look_at_sizes_says_how_far_it_is(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    training_set(pairs)
+    assert caplog.messages == []
+    clock = iter(range(0, 1000, 3))  # seconds: a look at a file takes some
+    monkeypatch.setattr("nirgan.data.told.time.monotonic", lambda: next(clock))
+    training_set(pairs)
+    told = [words for words in caplog.messages if words.startswith("reading the sizes of pictures: ")]
+    assert told[0].endswith(" of 8")
+    assert 1 < len(told) < 8
+
+
 def test_views_that_the_data_cannot_serve_are_refused(pairs: Path) -> None:
     with pytest.raises(NirganError, match="view 'image' needs pairs"):
         training_set(pairs, pairing="unpaired")[image(0)]

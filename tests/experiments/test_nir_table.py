@@ -8,6 +8,7 @@ import runpy
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -112,6 +113,34 @@ def test_an_unknown_model_is_refused_before_any_training(table: Callable[..., En
 
 def test_takes_every_recipe_for_nir_pairs() -> None:
     program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-table" / "run.py"))
-    models = program["nir_models"]()
+    models = program["models_for"]("nir2rgb")
     assert {"asym-cyclegan", "pix2pix", "pix2pix+registration"} <= set(models)
     assert models == sorted(set(models))
+
+
+def test_takes_every_recipe_for_photographs() -> None:
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-table" / "run.py"))
+    models = program["models_for"]("gray2rgb")
+    assert {"colorful", "siggraph17", "iizuka", "koalarization", "larsson", "pix2pix", "cyclegan", "gray"} <= set(
+        models
+    )
+    assert "sc-gan" not in models  # for nir2rgb alone
+
+
+def test_grey_pictures_have_a_table_of_their_own(program: Callable[..., Ended], pairs: Path) -> None:
+    photographs = pairs.parent / "photographs"
+    copytree(pairs / "rgb", photographs)
+    done = program(
+        *("nir-table", "--task", "gray2rgb", "--preset", "tiny", "--steps", 2, "--out", OUT),
+        *("--data", photographs, "--model", "colorful", "--model", "mean-color"),
+    )
+    assert done.code == 0, done.err
+    text = (OUT / "table.md").read_text()
+    assert text.startswith("# Grey to RGB")
+    for words in ("| colorful best |", "| mean-color last |", "| baseline copy |", "acc1 (%)"):
+        assert words in text
+    with (OUT / "table.csv").open() as file:
+        rows = {(row["model"], row["weights"]): row for row in csv.DictReader(file) if not row["category"]}
+    assert float(rows["colorful", "best"]["acc5"]) >= float(rows["colorful", "best"]["acc1"])
+    assert rows["mean-color", "best"]["parameters"] == "0"
+    assert program("nir-table", "--task", "rgb2nir", "--out", OUT).code == 2

@@ -190,7 +190,7 @@ def test_whatever_one_file_does_the_others_are_done(
 def test_no_memory_is_not_one_file_s_fault(
     copier: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def run(*args: object) -> None:
+    def run(*args: object, **options: object) -> None:
         raise error
 
     grey(tmp_path / "a.png")
@@ -341,11 +341,11 @@ def test_an_interruption_leaves_whole_files(
         grey(tmp_path / "in" / f"{index}.png", shape=(64, 64))
     run, calls = copier.run, []
 
-    def interrupted(*args: object) -> object:
+    def interrupted(*args: object, **options: object) -> object:
         calls.append(args)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return run(*args)  # type: ignore[arg-type]
+        return run(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(copier, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -364,10 +364,10 @@ def test_few_pictures_are_held_at_a_time(copier: Translator, tmp_path: Path, mon
     read, run = work_module.read_picture, copier.run
     monkeypatch.setattr(work_module, "read_picture", lambda *a, **k: reads.append(1) or read(*a, **k))
 
-    def counted(*args: object) -> object:
+    def counted(*args: object, **options: object) -> object:
         runs.append(1)
         most.append(len(reads) - len(runs))
-        return run(*args)  # type: ignore[arg-type]
+        return run(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(copier, "run", counted)
     translate_files(copier, [tmp_path / "in"], tmp_path / "out", workers=2)

@@ -246,6 +246,16 @@ def test_the_switch_is_an_option_of_every_recipe_that_shows_its_colours(model: s
     assert not BROUGHT & set(plain), "this recipe's own options are hidden by the wrapper's"
 
 
+def test_a_presets_optimiser_is_not_the_discriminators() -> None:
+    given = {"model": "colorful", "preset": "small", "task": "gray2rgb"}
+    assert resolve_config(given).phases == {}
+    judged = {**given, "options": {"adversarial": "lab"}, "optimiser": {"lr": 3e-3}}
+    config = resolve_config(judged)
+    assert (config.optimiser.lr, config.phases["discriminator"].lr) == (3e-3, 2e-4)
+    config = resolve_config({**judged, "phases": {"discriminator": {"lr": 1e-4}}})
+    assert config.phases["discriminator"].lr == 1e-4
+
+
 def test_others_have_no_such_switch() -> None:
     for model in ("pix2pix", "cyclegan", "gray"):
         assert "adversarial" not in recipe_options(recipe_class(model))

@@ -29,7 +29,7 @@ BASELINES = ("gray", "mean-color", "random-color")
 
 def flat(level: float, a: float, b: float, *, height: int = 20, width: int = 20) -> Sample:
     """A picture of one Lab colour."""
-    return sample_of(np.full((height, width, 3), (level, a, b)))
+    return sample_of(np.full((height, width, 3), (level, a, b), dtype=float))  # whole numbers would be levels of 2^63
 
 
 def sample_of(lab: np.ndarray) -> Sample:

@@ -294,8 +294,8 @@ def test_tiles_equal_the_whole_picture(name: str) -> None:
     side = 3 * recipe.halo
     source = torch.rand(1, 1, side, 2 * side, generator=torch.Generator().manual_seed(0))
     whole, tiled = (predict_picture(recipe, source, {}, tile=tile) for tile in (0, side))
-    assert (whole - tiled).abs().max() < 0.01  # of Lab's units, of which colours differ by tens
-    assert whole.std((2, 3)).max() > 1
+    assert (whole - tiled).abs().max() < 0.001  # of Lab's units
+    assert whole.std((2, 3)).max() > 0.1
 
 
 def test_instance_norms_look_at_the_whole_picture() -> None:
@@ -369,7 +369,7 @@ def test_four_pictures_are_learnt_by_heart(at) -> None:
         loss.backward()
         optimiser.step()
     assert min(excess) > -1e-3
-    assert excess[-1] < 0.1 < 3 < excess[0]
+    assert excess[-1] < 0.1 < 2 < excess[0]
 
 
 @pytest.mark.parametrize("options", [{"variant": "l2"}, {"generator": "unet", **OTHERS["unet"]}])

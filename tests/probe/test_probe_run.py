@@ -75,7 +75,7 @@ def test_a_network_for_near_infrared_can_be_shown_lightness(
     make_probe_weights: Callable[..., Path], class_folder: Path, tmp_path: Path
 ) -> None:
     weights = make_probe_weights(tmp_path / "nir.safetensors", task="nir2rgb")
-    with pytest.raises(NirganError, match="--task gray2rgb"):
+    with pytest.raises(NirganError, match="the task gray2rgb"):
         probe(weights, [str(class_folder)], **QUICK)
     summary = probe(weights, [str(class_folder)], task="gray2rgb", layers=["generator.encoder.0"], **QUICK)
     assert summary["layers"][0]["trained"]["mean"] == 100

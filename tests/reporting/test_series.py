@@ -32,11 +32,25 @@ def test_what_fails_is_named_and_the_rest_is_written() -> None:
 
 
 def test_a_name_stands_for_a_recipe_and_options_that_are_on() -> None:
-    settings = settings_of(["pix2pix", "pix2pix+registration"], {"preset": "tiny", "steps": 3})
-    assert settings["pix2pix"] == {"preset": "tiny", "steps": 3, "model": "pix2pix", "options": {}}
+    settings = settings_of(["pix2pix", "pix2pix+registration"], {"preset": "tiny"}, minutes=3)
+    assert settings["pix2pix"] == {"preset": "tiny", "minutes": 3, "model": "pix2pix", "options": {}}
     assert settings["pix2pix+registration"]["options"] == {"registration": True}
     with pytest.raises(NirganError, match="no option 'registratoin'.*did you mean 'registration'"):
-        settings_of(["pix2pix+registratoin"], {"preset": "tiny"})
+        settings_of(["pix2pix+registratoin"], {"preset": "tiny"}, minutes=3)
+
+
+def test_steps_are_said_of_all_or_of_one() -> None:
+    methods, common = ["pix2pix", "unit", "s-shape"], {"preset": "tiny"}
+    settings = settings_of(methods, common, minutes=3, steps=["unit=7", "5"])
+    assert [settings[method]["steps"] for method in methods] == [5, 7, 5]
+    assert not any("minutes" in given for given in settings.values())
+    settings = settings_of(methods, common, minutes=3, steps=["unit=7"])
+    assert [settings[method].get("minutes") for method in methods] == [3, None, 3]
+    for wrong in ("0", "unit=", "many", "cyclegan=5"):
+        with pytest.raises(
+            NirganError, match=f"--steps {wrong}: give a number of steps, or METHOD=N with one of pix2p"
+        ):
+            settings_of(methods, common, minutes=3, steps=[wrong])
 
 
 def test_only_other_weights_are_scored_again(

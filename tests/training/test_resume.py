@@ -108,6 +108,18 @@ def test_events_hold_each_step_once(pairs: Path, tmp_path: Path) -> None:
     assert (tmp_path / "cut" / "samples" / "step_000010.png").is_file()
 
 
+def test_a_cache_folder_is_found_again_from_another_working_folder(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run(pairs, tmp_path / "run", dataset={"disk_cache": "cache"})
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    go_on(tmp_path / "run", steps=11)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert go_on(tmp_path / "run", steps=12, dataset={"disk_cache": "../cache"}).steps == 12
+
+
 def test_killed_before_the_first_checkpoint_starts_again(pairs: Path, tmp_path: Path) -> None:
     run(pairs, tmp_path / "whole")
     with pytest.raises(CrashError):

@@ -168,7 +168,7 @@ def _page_pixels(page: Any) -> np.ndarray:
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     white = _white(page)
     for index in reversed(_alpha_at(page)):
-        pixels = without_alpha(np.delete(pixels, index, axis=2), pixels[..., index], white)
+        pixels = _without_alpha(pixels, index, white)
     if page.photometric == _WHITE_IS_ZERO:
         pixels = (white - pixels.astype(np.float64 if pixels.dtype.kind == "f" else np.int64)).astype(pixels.dtype)
     if page.photometric == _PALETTE:
@@ -180,6 +180,17 @@ def _page_pixels(page: Any) -> np.ndarray:
 
 def _white(page: Any) -> float:
     return 1.0 if page.dtype.kind in "fb" else float(2 ** int(page.bitspersample) - 1)
+
+
+def _without_alpha(pixels: np.ndarray, index: int, white: float) -> np.ndarray:
+    try:
+        return without_alpha(np.delete(pixels, index, axis=2), pixels[..., index], white)
+    except Refused as error:
+        # Some writers mark any fourth channel of RGB as alpha unless they are told otherwise.
+        raise Refused(
+            f"{error}; or, if channel {index + 1} is a band such as near-infrared and no alpha, mark it as unspecified "
+            "(tag ExtraSamples: 0)"
+        ) from None
 
 
 def _alpha_at(page: Any) -> list[int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from nirgan.data.bands import Band
 from nirgan.data.index import Problem, Record
 from nirgan.errors import NirganError
 from nirgan.registry import LAYOUTS
@@ -26,11 +27,13 @@ class Found:
         records: Partners in one record; a picture without a partner in a record of its own. Their pairing is what the
             layout implies; ``--pairing`` overrides it.
         problems: Files that could not be used, for instance two with one name.
+        wavelength: Band of the sources, where a card states it.
     """
 
     words: str
     records: list[Record]
     problems: list[Problem] = field(default_factory=list)
+    wavelength: Band | None = None
 
 
 class Layout(ABC):

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from nirgan.data.convert import to_source
 from nirgan.data.files import Picture, picture_shape, read_picture
-from nirgan.data.index import Region
 from nirgan.data.layouts import Found, Layout
+from nirgan.data.regions import Region
 from nirgan.data.sample import Pairing
 from nirgan.data.scan import by_name, first_folder, match, pictures
 from nirgan.errors import NirganError

@@ -13,6 +13,8 @@ import numpy as np
 
 from nirgan.data.scenes.dice import Dice
 
+NEAR_INFRARED = "850nm"
+"""The fourth band, as ``nirgan.data.bands`` writes bands."""
 Bands = np.ndarray
 """(4,) float32: red, green, blue, near-infrared."""
 

@@ -26,6 +26,9 @@ DISCRIMINATOR = "discriminator"
 SMALLEST = 32
 """Crop below which the discriminator has nothing left to judge."""
 
+RATE, BETAS, HOLD = 2e-4, (0.5, 0.999), 0.5
+"""Of the discriminator's Adam, as in pix2pix, and the share of steps before its rate falls."""
+
 Space = Literal["lab", "rgb"]
 Strength = Annotated[float, Field(gt=0)]
 """Weight of what the wrapper is there for."""
@@ -161,8 +164,16 @@ def with_discriminator(recipe: type[Recipe], space: Space) -> type[Recipe]:
     if not issubclass(recipe, KeepsLightness):
         raise NirganError(f"{recipe.__name__} has no a and b to judge: leave adversarial out")
     # Not a class statement: a base that is a variable is beyond type checkers.
-    made = type(f"Judged{recipe.__name__}", (Adversarial, recipe), {"__doc__": recipe.__doc__, "space": space})
-    return cast(type[Recipe], made)
+    presets = {name: _with_own_rate(preset) for name, preset in recipe.presets.items()}
+    own = {"__doc__": recipe.__doc__, "space": space, "presets": presets}
+    return cast(type[Recipe], type(f"Judged{recipe.__name__}", (Adversarial, recipe), own))
+
+
+def _with_own_rate(preset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A preset whose optimiser is not the discriminator's: its rates are those of narrow networks that draw colours."""
+    adam = {"name": "adam", "lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "weight_decay": 0.0}
+    optimiser = {**adam, "schedule": "linear", "hold": HOLD}
+    return {**preset, "phases": {DISCRIMINATOR: optimiser, **preset.get("phases", {})}}
 
 
 def _judged(stage: Stage, drawing: Sequence[str]) -> Stage:
@@ -170,7 +181,7 @@ def _judged(stage: Stage, drawing: Sequence[str]) -> Stage:
     phases = [phase for phase in stage.phases if phase.name in drawing]
     if not phases:
         return stage
-    optimiser = Optimiser(lr=2e-4, betas=(0.5, 0.999), schedule=Schedule("linear", hold=0.5))  # pix2pix's
+    optimiser = Optimiser(lr=RATE, betas=BETAS, schedule=Schedule("linear", hold=HOLD))
     judging = Phase(DISCRIMINATOR, (DISCRIMINATOR,), when=partial(_any_runs, phases), optimiser=optimiser)
     return replace(stage, phases=(judging, *stage.phases))
 

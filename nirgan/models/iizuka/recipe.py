@@ -86,7 +86,7 @@ class Iizuka(KeepsLightness):
         # The global way is the wide one: from 128 pixels its first fully connected layer has a third of the inputs, and
         # crops of just that size are looked at once.
         "small": {
-            "batch_size": 8,
+            "batch_size": 16,
             "crop": 128,
             "minutes": 25.0,
             "ema": {"decay": 0.995},

@@ -59,7 +59,7 @@ class Koalarization(KeepsLightness):
         "paper": {"batch_size": 100, "crop": SIDE, "epochs": 40.0, "ema": {"decay": 0.0}},
         # The classifier is asked once a picture, so it costs nothing while training; ResNet-18 keeps that short, too.
         "small": {
-            "batch_size": 8,
+            "batch_size": 16,
             "crop": 128,
             "minutes": 25.0,
             "ema": {"decay": 0.995},

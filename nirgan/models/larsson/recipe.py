@@ -178,7 +178,8 @@ class Larsson(KeepsLightness):
         around = colours_around(batch["target"].float(), places, self._window)  # (B,3,window²,N)
         true = around[:, :, around.shape[2] // 2].unflatten(-1, shape)
         predicted = logits.split(BINS, dim=1)
-        ab = self._histograms.ab(*(each.softmax(dim=1) for each in predicted), gray[:, 0])
+        first, second = predicted
+        ab = self._histograms.ab(first.softmax(dim=1), second.softmax(dim=1), gray[:, 0])
         views: Views = {"lightness": levels, "ab": ab, "target_ab": rgb_to_lab(true)[:, 1:]}
         for name, each, bins in zip(self._histograms.names, predicted, self._histograms.bins(around), strict=True):
             views |= {f"{name}_logits": each, f"{name}_histogram": shares(bins).unflatten(-1, shape)}

@@ -68,12 +68,12 @@ class UserGuidedColorization(KeepsLightness):
             "options": {"class_head": True, "schedule": "staged"},
         },
         "small": {
-            "batch_size": 4,
+            "batch_size": 8,
             "crop": 128,
             "minutes": 25.0,
             "ema": {"decay": 0.995},
             "optimiser": {"lr": 1e-3, "schedule": "cosine"},
-            # A quarter of the pictures without hints, and three on the others' average: automatic colour counts, too.
+            # A quarter of the pictures without hints, four on the others' average: automatic colour counts, too.
             "options": {"width": 16, "hint_stop": 0.25},
         },
         "tiny": {
