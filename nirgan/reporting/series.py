@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from nirgan.config import RunConfig, resolve_config
+from nirgan.config import RunConfig, merge, read_yaml, resolve_config
 from nirgan.data.places import anchored
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
@@ -27,6 +27,8 @@ from nirgan.training.limits import stage_ends
 
 logger = logging.getLogger(__name__)
 
+ALIKE = ("task", "minutes", "steps", "epochs")
+"""Settings in which methods must not differ, beside those that are given for all."""
 RECORD = "training.json"
 """What a finished training came to; in its run's folder."""
 
@@ -37,26 +39,41 @@ Result = TypeVar("Result")
 def settings_of(
     methods: Sequence[str], common: Mapping[str, Any], *, minutes: float, steps: Sequence[str] = ()
 ) -> dict[str, Settings]:
-    """Settings of each method, checked before the first is trained.
+    """Settings of each method by its name, checked before the first is trained.
 
     Args:
-        methods: A recipe's name, and options of it that are on beside its preset's: ``pix2pix+registration``.
+        methods: A recipe's name, with options of it that are on beside its preset's as ``pix2pix+registration``; or a
+            YAML file with the keys of a run's ``config.yaml`` but those that all share, whose stem is the name.
         common: What all share, nested as in ``config.yaml``.
         minutes: Of training.
         steps: In place of minutes: ``N`` for all, ``METHOD=N`` for one, so that what minutes came to on one machine can
             be repeated on another.
 
     Raises:
-        NirganError: for an unknown name, steps that are none, and as ``resolve_config``.
+        NirganError: for an unknown name, a file that is none or says what all share, two methods of one name, steps
+            that are none, and as ``resolve_config``.
     """
-    settings = {}
-    counted = _steps_of(methods, steps)
+    own: dict[str, Settings] = {}
     for method in methods:
-        model, *options = method.split("+")
-        limit = {"steps": counted[method]} if method in counted else {"minutes": minutes}
-        settings[method] = {**common, "model": model, "options": dict.fromkeys(options, True), **limit}
-        resolve_config(settings[method], where=method)
-    return settings
+        name, settings = _settings_of_one(method)
+        if own.setdefault(name, settings) != settings:
+            raise NirganError(f"{method}: there is another method called {name}: give the file another name")
+        if shared := [key for key in sorted({*common, *ALIKE}) if key in settings]:
+            raise NirganError(f"{method}: {', '.join(shared)} must be alike in all: give it as an option")
+    counted = _steps_of(list(own), steps)
+    for name, settings in own.items():
+        limit = {"steps": counted[name]} if name in counted else {"minutes": minutes}
+        own[name] = merge(settings, common, limit)
+        resolve_config(own[name], where=name)
+    return own
+
+
+def _settings_of_one(method: str) -> tuple[str, Settings]:
+    path = Path(method)
+    if path.suffix in (".yaml", ".yml"):
+        return path.stem, read_yaml(path)
+    model, *options = method.split("+")
+    return method, {"model": model, "options": dict.fromkeys(options, True)}
 
 
 def _steps_of(methods: Sequence[str], steps: Sequence[str]) -> dict[str, int]:

@@ -58,6 +58,23 @@ def test_differences_are_of_the_same_pictures(two: tuple[Path, Path]) -> None:
     assert comparison["runs"][1]["difference"]["ae"]["mean"] == pytest.approx(0, abs=0.5)  # a gain turns no colour
 
 
+def test_each_category_is_compared_on_its_own_pictures(tmp_path: Path) -> None:
+    summary = {"protocol": "nirgan-1", "task": "nir2rgb", "metrics": {"psnr": {}}}
+    psnrs = {"one": (10.0, 20.0, 30.0), "other": (11.0, 20.5, 32.5)}
+    for name, values in psnrs.items():
+        categories = ("field", "urban", "urban")
+        pictures = [
+            PictureScores(f"set/{n}", category, {"model": {"psnr": value}}, 0.0)
+            for n, (category, value) in enumerate(zip(categories, values, strict=True))
+        ]
+        write_results(tmp_path / name, summary, pictures)
+    (_, run) = compare([read_results(tmp_path / name) for name in psnrs])["runs"]
+    assert run["difference"]["psnr"]["mean"] == pytest.approx(4 / 3)
+    assert {name: group["count"] for name, group in run["categories"].items()} == {"field": 1, "urban": 2}
+    assert run["categories"]["field"]["difference"]["psnr"]["mean"] == pytest.approx(1.0)
+    assert run["categories"]["urban"]["difference"]["psnr"]["mean"] == pytest.approx(1.5)
+
+
 def test_other_files_of_the_same_names_are_noted(two: tuple[Path, Path], pairs: Path) -> None:
     truth = next(path for path in sorted((pairs / "rgb").iterdir()) if "5" in path.stem)
     truth.write_bytes((pairs / "rgb" / f"{int(truth.stem) - 1:04d}.png").read_bytes())

@@ -39,6 +39,36 @@ def test_a_name_stands_for_a_recipe_and_options_that_are_on() -> None:
         settings_of(["pix2pix+registratoin"], {"preset": "tiny"}, minutes=3)
 
 
+def test_a_file_is_a_method_of_its_own_settings(tmp_path: Path) -> None:
+    file = tmp_path / "strong.yaml"
+    file.write_text("model: pix2pix\noptions: {lambda_l1: 300.0}\n")
+    settings = settings_of(["pix2pix", str(file)], {"preset": "tiny"}, minutes=3, steps=["strong=7"])
+    assert settings["strong"] == {"model": "pix2pix", "options": {"lambda_l1": 300.0}, "preset": "tiny", "steps": 7}
+    assert list(settings) == ["pix2pix", "strong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: pix2pix\npreset: small\n", "preset must be alike in all"),
+        ("model: pix2pix\nsteps: 3\n", "steps must be alike in all"),
+        ("model: pix2pix\noptions: {lambda_l2: 1.0}\n", "did you mean 'lambda_l1'"),
+    ],
+)
+def test_a_file_that_says_what_all_share_or_what_there_is_not_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "made.yaml"
+    file.write_text(text)
+    with pytest.raises(NirganError, match=words):
+        settings_of([str(file)], {"preset": "tiny"}, minutes=3)
+
+
+def test_two_methods_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pix2pix.yaml"
+    file.write_text("model: pix2pix\noptions: {lambda_l1: 1.0}\n")
+    with pytest.raises(NirganError, match="another method called pix2pix"):
+        settings_of(["pix2pix", str(file)], {"preset": "tiny"}, minutes=3)
+
+
 def test_steps_are_said_of_all_or_of_one() -> None:
     methods, common = ["pix2pix", "unit", "s-shape"], {"preset": "tiny"}
     settings = settings_of(methods, common, minutes=3, steps=["unit=7", "5"])
