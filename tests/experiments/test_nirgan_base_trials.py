@@ -24,7 +24,7 @@ def configs() -> dict[str, RunConfig]:
 
 
 def test_every_trial_is_a_run_and_can_be_built(configs: dict[str, RunConfig]) -> None:
-    assert {"twin", "angular", "half-size"} <= set(configs)
+    assert {"twin", "angular", "scene"} <= set(configs)
     for config in configs.values():
         with torch.device("meta"):
             create_model(config.model, task=config.task, crop=config.crop, **config.options)

@@ -30,6 +30,7 @@ from nirgan.losses.coarse_l1 import coarse_l1
 from nirgan.losses.edge_l1 import edge_l1
 from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
 from nirgan.losses.l1 import l1
+from nirgan.losses.l2 import l2
 from nirgan.losses.luminance_l1 import luminance_l1
 from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
@@ -65,7 +66,8 @@ class NirganBase(Recipe):
         head: Local affine functions of the source, which keep its detail, or draw the output.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
-        lambda_ssim: Of structural dissimilarity, as all that follow but the last two of RGB in [0, 1].
+        lambda_l2: Of the mean squared error, as all that follow but the last two of RGB in [0, 1].
+        lambda_ssim: Of structural dissimilarity.
         lambda_angular: Of the angle between colours.
         angle: How that is measured: in proportion (``chord``), or squared (``cosine``).
         lambda_luminance: Of the mean absolute error of luminance; ``gray2rgb``, which keeps it, goes without.
@@ -127,6 +129,7 @@ class NirganBase(Recipe):
         head: Head = "affine",
         working_size: Size | None = None,
         lambda_l1: Weight = 1.0,
+        lambda_l2: Weight = 0.0,
         lambda_ssim: Weight = 0.5,
         lambda_angular: Weight = 0.5,
         angle: Measure = "chord",
@@ -164,6 +167,7 @@ class NirganBase(Recipe):
         if lambda_adversarial:
             self.networks["discriminator"] = _judge(source_channels + out_channels, judge_width, spectral=spectral)
         self._losses: dict[str, tuple[float, Loss]] = {
+            "l2": (lambda_l2, l2),
             "ssim": (lambda_ssim, ssim_loss),
             "angular": (lambda_angular, partial(angular, measure=angle)),
             "luminance": (0.0 if self._ab else lambda_luminance, luminance_l1),
