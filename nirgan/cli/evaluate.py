@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def command(
     weights: Annotated[
-        str | None, typer.Option(help="File, run, checkpoint folder or shipped name; default: the newest run.")
+        str | None,
+        typer.Option(help="File, run, checkpoint folder or shipped name; default: the newest run, else what ships."),
     ] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Folder or card with the truth; repeatable. Default: the run's own data.")

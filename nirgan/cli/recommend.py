@@ -26,7 +26,7 @@ def command(
         list[str] | None, typer.Option(help="Folder or card to look at for pairs and count; repeatable.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Ask about this one, as in `nirgan models list`.")] = None,
-    device: Annotated[str, typer.Option(help="Where you will train: auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where you will train: auto (as here), cpu, cuda or mps.")] = "auto",
     json: Json = False,
 ) -> None:
     """Say which model, settings and data steps fit what you have, why, and what to type.
@@ -44,15 +44,13 @@ def command(
 
 def _situation(pairs: str | None, count: int | None, task: str, data: list[str], device: str) -> Situation:
     from nirgan.errors import NirganError, nearest
-    from nirgan.inference.device import pick_device
     from nirgan.recommend import Situation, look_at
     from nirgan.recommend.situation import PAIRS
 
     for what, value, valid in (("task", task, ["nir2rgb", "gray2rgb"]), ("pairs", pairs, [*PAIRS])):
         if value is not None and value not in valid:
             raise NirganError(f"--{what} {value}{nearest(value, valid)} (there are: {', '.join(valid)})")
-    machine: Any = "cpu" if pick_device(device).type == "cpu" else "gpu"
-    chosen: dict[str, Any] = {"task": task, "machine": machine}  # checked above
+    chosen: dict[str, Any] = {"task": task, "machine": _machine(device)}  # checked above
     if data:
         return look_at(data, pairs=pairs, count=count, **chosen)  # type: ignore[arg-type]
     if task == "gray2rgb":
@@ -62,6 +60,14 @@ def _situation(pairs: str | None, count: int | None, task: str, data: list[str],
             "say what you have: --pairs registered, unregistered or none, and --count N; or where it is: --data DIR"
         )
     return Situation(pairs=pairs, count=count, **chosen)  # type: ignore[arg-type]
+
+
+def _machine(device: str) -> str:
+    from nirgan.inference.device import pick_device
+
+    if device in ("cuda", "mps"):  # where they will train, which need not be here
+        return "gpu"
+    return "cpu" if pick_device(device).type == "cpu" else "gpu"
 
 
 def _show(advice: Advice) -> None:

@@ -26,10 +26,11 @@ def command(
     context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures and folders of pictures.")],
     weights: Annotated[
-        str | None, typer.Option(help="A file, run, checkpoint folder or shipped name; default: the newest run.")
+        str | None,
+        typer.Option(help="A file, run, checkpoint folder or shipped name; default: the newest run, else what ships."),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="nir2rgb or gray2rgb: of which task the newest run is taken.")
+        str | None, typer.Option(help="nir2rgb or gray2rgb: of which task the newest run, or what ships, is taken.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,

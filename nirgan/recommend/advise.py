@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nirgan.data.places import expanded
 from nirgan.errors import NirganError
 from nirgan.inference.find import shipped_for
 from nirgan.models import recipe_class
@@ -192,7 +193,7 @@ def _commands(route: Route, situation: Situation, settings: Mapping[str, Any]) -
     data = situation.data or (_PLACES[situation.task],)
     commands = [["nirgan", "data", "inspect", *data]]
     if route.aligned:
-        aligned = tuple(f"{Path(spec.rpartition(':')[2]).name}-aligned" for spec in data)
+        aligned = _beside(data)
         commands += [["nirgan", "data", "align", spec, "--out", out] for spec, out in zip(data, aligned, strict=True)]
         data = aligned
     out = f"runs/{route.model}" + ("-registration" if route.settings else "")
@@ -204,6 +205,17 @@ def _commands(route: Route, situation: Situation, settings: Mapping[str, Any]) -
         commands.append(["nirgan", "evaluate", "--weights", out])
     commands.append(["nirgan", "translate", _INPUTS[situation.task], "--weights", out])
     return tuple(shlex.join(command) for command in commands)
+
+
+def _beside(data: Sequence[str]) -> tuple[str, ...]:
+    """A folder of its own for what is made of each ``--data``: in the working folder, unless that lies in the data."""
+    names: list[str] = []
+    for spec in data:
+        folder = expanded(spec.rpartition(":")[2]).resolve()
+        beside = folder.with_name(f"{folder.name}-aligned")
+        name = str(beside) if Path.cwd().is_relative_to(folder) else beside.name
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+    return tuple(names)
 
 
 def _flags(given: Mapping[str, Any]) -> list[str]:

@@ -107,7 +107,8 @@ ROUTES = (
         "gray2rgb",
         PAIRS,
         HOUSE,
-        "one recipe for NIR and photographs, found by experiment: its card says what each part brought",
+        "one recipe for NIR and photographs, found by experiment: its card says what each part brought. A photograph's "
+        "lightness stays as it is",
     ),
     Route(
         "gray2rgb",
@@ -211,6 +212,6 @@ RULES = (
     ),
     Rule(
         lambda s, r: s.task == "gray2rgb",
-        "the grey source is made from each colour picture, so pairs do not matter, and its lightness is kept as it is",
+        "the grey source is made from each colour picture, so pairs do not matter",
     ),
 )

@@ -11,6 +11,7 @@ from nirgan.data.open import open_data
 from nirgan.data.pictures import Side
 from nirgan.data.sample import Pairing, Task
 from nirgan.data.sizes import size_of
+from nirgan.data.told import told
 from nirgan.errors import NirganError
 
 Pairs = Literal["registered", "unregistered", "none"]
@@ -92,7 +93,7 @@ def _count(data: Data) -> int:
 
 def _short_sides(data: Data) -> Iterable[int]:
     sides: tuple[Side, ...] = ("target",) if data.task == "gray2rgb" else _BOTH
-    for record in data.all_records:
+    for record in told(data.all_records, "reading the sizes of pictures"):
         for side in sides:
             try:
                 size = size_of(record, side)

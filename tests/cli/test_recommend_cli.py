@@ -47,6 +47,12 @@ def test_json_is_one_object(nirgan: Nirgan) -> None:
     assert result["try_first"] == ""
 
 
+def test_advice_is_for_the_machine_that_trains_which_need_not_be_this_one(nirgan: Nirgan) -> None:
+    ended = nirgan("recommend", "--pairs", "registered", "--count", 372, "--device", "cuda")
+    assert ended.out.startswith("nirgan-base, for nir2rgb, 372 registered pairs, a GPU:\n")
+    assert "--preset paper" in ended.out
+
+
 def test_lightness_keepers_are_refused_for_nir_in_a_sentence(nirgan: Nirgan) -> None:
     said = nirgan(
         "recommend", "--pairs", "registered", "--count", 372, "--model", "colorful", "--task", "nir2rgb"

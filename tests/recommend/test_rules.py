@@ -6,6 +6,7 @@ import inspect
 import shlex
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -157,6 +158,17 @@ def test_unregistered_pairs_are_aligned_else_registered_else_not_asked_for() -> 
     assert len({trained(plan)[1]["--out"][0] for plan in (first, second, third)}) == 3
 
 
+def test_each_folder_is_aligned_into_one_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def aligned(*data: str) -> list[str]:
+        commands = advise(Situation("nir2rgb", "unregistered", 372, data=data)).plan.commands
+        return [shlex.split(line)[-1] for line in commands if line.startswith("nirgan data align ")]
+
+    assert aligned("a/pairs", "b/pairs", "nir-rgb:c/others/") == ["pairs-aligned", "pairs-aligned-2", "others-aligned"]
+    (tmp_path / "cameras").mkdir()
+    monkeypatch.chdir(tmp_path / "cameras")  # among whose pictures no others may be written
+    assert aligned(".") == [str(tmp_path.resolve() / "cameras-aligned")]
+
+
 def test_without_pairs_cycles_are_closed_and_nothing_is_scored() -> None:
     advice = advise(Situation("nir2rgb", "none", 500))
     for plan in plans(advice):
@@ -179,6 +191,9 @@ def test_photographs_get_recipes_that_keep_lightness(pairs: Any) -> None:
         "koalarization",
     }
     assert "--pairing" not in trained(advice.plan)[1]
+    assert "lightness stays as it is" in advice.plan.why[0]
+    drawn = advise(Situation("gray2rgb", pairs, 500), "cyclegan").plan  # draws all three channels
+    assert not any("lightness" in why for why in drawn.why)
     assert (
         trained(advice.plan)[0].dataset.augment.brightness
         == recipe_class("nirgan-base").presets["small"]["dataset"]["augment"]["brightness"]
