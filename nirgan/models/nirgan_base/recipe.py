@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nirgan.color.ab_bins import soft_encode
 from nirgan.color.gamut import keep_lightness
 from nirgan.color.guided import upsample_guided
-from nirgan.color.lab import AB_SCALE, lab_to_unlimited_rgb, lightness, rgb_to_lab
+from nirgan.color.lab import AB_SCALE, recoloured, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
 from nirgan.generators.context_net import BLOCKS, CONTEXT_KERNEL, DILATIONS, WIDTHS, BlockKind, ContextNet
@@ -221,7 +221,7 @@ class NirganBase(Recipe):
         if not self._ab:
             return (output + 1) / 2
         # The lightness is the target's: the source's may have been changed to train on.
-        return lab_to_unlimited_rgb(torch.cat([100 * lightness(target.float()), AB_SCALE * output.float()], dim=1))
+        return recoloured(target, AB_SCALE * output.float())
 
     def _bin_views(self, target: Tensor, features: Sequence[Tensor]) -> Views:
         """Logits of the 313 bins (B,313,h,w), and the bins of the target's mean colour in each cell with their shares.
