@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -85,6 +86,12 @@ class TrainingSet:
         self._broken: dict[tuple[str, Side], str] = {}
         self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
         self._target_scales: dict[str, float] = {}
+
+    def augmented(self, augment: Augmentation) -> TrainingSet:
+        """The same set with other augmentation; sizes of files were looked at, and are not again."""
+        other = copy(self)
+        other._augment, other.failed = Augment(augment), []
+        return other
 
     def share_cache(self, workers: int) -> None:
         """Keep only a worker's part of the memory limit."""
