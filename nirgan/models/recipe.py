@@ -275,7 +275,8 @@ class Recipe(nn.Module, ABC):
         """Look at the training samples, in as many passes as it takes, before step 0; results become buffers.
 
         It runs on one process. Samples are whole pictures, read anew in each pass; files that cannot be read are left
-        out, named, and do not end the run. Without partners (unpaired data), ``target`` is None.
+        out, named, and do not end the run. Without partners (unpaired data), ``target`` is None. After ``--init-from``
+        the recipe's own buffers hold what was found for those weights, as far as it fits: compare, and replace it.
         """
 
     @abstractmethod

@@ -31,8 +31,8 @@ def check_start(config: RunConfig, recipe: Recipe) -> None:
 def take_over(recipe: Recipe, config: RunConfig) -> None:
     """Start from the weights that ``init_from`` names.
 
-    What ``prepare`` found in the training data stays, and so do the recipe's modules that may begin anew and have
-    others in their place.
+    The recipe's modules that may begin anew stay where the weights have others in their place. What ``prepare`` found
+    there is taken over as far as it fits, for ``prepare`` to look at and to replace by what it finds here.
 
     Raises:
         NirganError: if there are none, or they do not fit; options that differ are named.
@@ -41,7 +41,7 @@ def take_over(recipe: Recipe, config: RunConfig) -> None:
     info, tensors = read_weights(path)
     others = _others(recipe, tensors)
     try:
-        fill(recipe, tensors, path, but=others | _prepared(recipe))
+        fill(recipe, tensors, path, but=others | _prepared(recipe, tensors))
     except NirganError as error:
         had = {**info.options, "source_channels": info.source_channels}
         other = [
@@ -78,7 +78,10 @@ def _others(recipe: Recipe, tensors: dict[str, Tensor]) -> set[str]:
     return found
 
 
-def _prepared(recipe: Recipe) -> set[str]:
-    """Names of the recipe's own buffers, if it prepares them from the data at hand."""
-    prepares = type(recipe).prepare is not Recipe.prepare
-    return {name for name, _ in recipe.named_buffers(recurse=False)} if prepares else set()
+def _prepared(recipe: Recipe, tensors: dict[str, Tensor]) -> set[str]:
+    """Names of the recipe's own buffers that do not fit, if it prepares them from the data at hand."""
+    if type(recipe).prepare is Recipe.prepare:
+        return set()
+    own = dict(recipe.named_buffers(recurse=False))
+    # An empty one has no size before it is prepared, and takes any.
+    return {name for name, now in own.items() if name not in tensors or (len(now) and tensors[name].shape != now.shape)}

@@ -29,6 +29,7 @@ from nirgan.models.recipe import At
 from nirgan.models.weights import describe, load_recipe, read_weights, save_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.training import train
+from nirgan.training.init_from import take_over
 
 Batch = Callable[..., dict[str, Any]]
 TINY = {"width": 8, "classes": 5, "hidden": 6, "global_side": 32, "working_size": 32}
@@ -311,6 +312,45 @@ def test_folders_are_learnt_as_labels(photographs: Path, tmp_path: Path) -> None
     with (tmp_path / "run" / "metrics.csv").open() as table:
         tags = {row["tag"] for row in csv.DictReader(table)}
     assert {"loss/generator/l2", "loss/generator/class"} <= tags
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "kept"),
+    [
+        (["forest", "beach"], {}, [True, True]),
+        (["alley", "beach"], {}, [True, False]),  # as many, but the logits had other names
+        (["beach", "forest"], {"classes": 7}, [True, False]),
+        (["beach", "forest"], {"hidden": 8}, [False, False]),
+    ],
+)
+def test_the_classifier_is_taken_over_as_far_as_it_says_the_same(
+    labels: list[str], options: dict[str, Any], kept: list[bool], tmp_path: Path
+) -> None:
+    before, path = prepared(["beach", "forest"]), tmp_path / "w.safetensors"
+    with torch.no_grad():
+        for parameter in before.networks.parameters():
+            parameter += 1  # else two recipes are drawn alike
+    state = before.state_dict()
+    save_weights(path, {name: state[name] for name in before.weight_names()}, describe("iizuka", before))
+    recipe = build(**options)
+    take_over(recipe, resolve_config({"model": "iizuka", "init_from": str(path)}))
+    recipe.prepare(labelled(labels))
+    assert recipe.labels == sorted(labels)
+    now = recipe.state_dict()
+    names = ["networks.classifier.0.0.bias", "networks.classifier.1.bias"]
+    assert [torch.equal(now[name], state[name]) for name in names] == kept
+    if not kept[1]:
+        assert not now[names[1]].any()  # as drawn
+    assert torch.equal(now["networks.generator.low.0.0.weight"], state["networks.generator.low.0.0.weight"])
+
+
+def test_a_classifier_without_a_loss_names_nothing(batch: Batch, at: At) -> None:
+    recipe = create_model("iizuka", crop=32, **TINY, adversarial="lab", lambda_own=0.0, lambda_l1=100.0)
+    assert isinstance(recipe, Iizuka)
+    recipe.prepare(labelled(["beach", "forest"]))
+    assert "logits" not in recipe(with_labels(batch(2, 32), "beach", "forest"), at)
+    with pytest.raises(NirganError, match="know no labels.*lambda_own was 0"):
+        recipe.classify(torch.rand(1, 1, 32, 32))
 
 
 # --- variants and options -----------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ class Adversarial(KeepsLightness):
         init_normal(discriminator)
         self.networks[DISCRIMINATOR] = discriminator
         self._lambda_adversarial, self._lambda_l1, self._lambda_own = lambda_adversarial, lambda_l1, lambda_own
+        self.judged_alone = not lambda_own
         self._criterion = gan_criterion(gan)
         self._drawing = {stage.name: self._phases_that_draw(stage) for stage in self.stages}
         if not any(self._drawing.values()):

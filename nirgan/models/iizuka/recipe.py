@@ -74,6 +74,7 @@ class Iizuka(KeepsLightness):
     """
 
     paper = PAPER
+    may_begin_anew = ("classifier.0", "classifier.1")
     fields: ClassVar[tuple[str, ...]] = (LABEL,)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {
@@ -161,7 +162,9 @@ class Iizuka(KeepsLightness):
         Raises:
             NirganError: if there are more than the classifier has classes.
         """
-        if not self._alpha:
+        before = self.labels  # of the weights that training starts from
+        self.vocabulary = pack_names([])
+        if not self._learns_labels:
             return
         labels = sorted({label for sample in samples if (label := sample.extras.get(LABEL))})
         if not labels:
@@ -174,6 +177,9 @@ class Iizuka(KeepsLightness):
                 f"iizuka: the training pictures have {len(labels)} labels ({', '.join(labels[:3])}, …), and the "
                 f"classifier tells {self._classes} apart: give --set options.classes={len(labels)}"
             )
+        if before and before != labels:
+            init_kaiming(self.networks["classifier"][1])
+            logger.info("iizuka: other labels than those it starts from: the classifier's last layer begins anew")
         self.vocabulary = pack_names(labels)
 
     @property
@@ -219,17 +225,23 @@ class Iizuka(KeepsLightness):
         """The likeliest label of each source (B,1,H,W) in [0, 1]; sides are multiples of 8.
 
         Raises:
-            NirganError: if training had no labels.
+            NirganError: if training learnt no labels.
         """
         if not self._classifies:
-            raise NirganError("iizuka: these weights know no labels, because training had none or alpha was 0")
+            raise NirganError(
+                "iizuka: these weights know no labels, because training had none, or alpha or lambda_own was 0"
+            )
         labels = self.labels
         logits = self.networks["classifier"](self.networks["generator"](source)[1])[:, : len(labels)]
         return [labels[index] for index in logits.argmax(dim=1).tolist()]
 
     @property
     def _classifies(self) -> bool:
-        return self._alpha > 0 and self.vocabulary.numel() > 0
+        return self._learns_labels and self.vocabulary.numel() > 0
+
+    @property
+    def _learns_labels(self) -> bool:
+        return self._alpha > 0 and not self.judged_alone
 
     def _numbers(self, labels: Sequence[str], like: Tensor) -> Tensor:
         known = {label: number for number, label in enumerate(self.labels)}
