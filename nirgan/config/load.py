@@ -133,7 +133,8 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
         config = config.model_copy(update={"task": recipe.tasks[0]})
     if config.task not in recipe.tasks:
         raise NirganError(f"{name} is not for the task '{config.task}'; it does {', '.join(recipe.tasks)}")
-    return config
+    validation = config.validation.model_copy(update={"metric": config.validation.metric_for(config.task)})
+    return config.model_copy(update={"validation": validation})
 
 
 def check_limits(given: Mapping[str, Any], where: str) -> bool:
