@@ -85,7 +85,7 @@ def test_classes_are_the_nearest_points_of_the_grid(batch) -> None:
     recipe, pairs = build(**STAGED), batch(2, 32)
     views = recipe(pairs, at_stage("classification"))
     assert views["logits"].shape == (2, 529, 8, 8)
-    a, b = views["target_ab"][..., ::4, ::4].unbind(1)
+    a, b = views["target_ab"][..., 2::4, 2::4].unbind(1)
     nearest = 23 * ((a + 110) / 10).round() + ((b + 110) / 10).round()
     assert torch.equal(views["bins"][:, 0], nearest.long())
     term = terms_of(recipe, "classification")["class"]

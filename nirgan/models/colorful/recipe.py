@@ -163,8 +163,12 @@ class ColorfulColorization(KeepsLightness):
         self.prior.copy_(total / count)
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
-        """Predict the colour of each cell; the truth is that of its first pixel, as in the released net."""
-        source, target = (batch[name][..., :: self._cell, :: self._cell] for name in ("source", "target"))
+        """Predict the colour of each cell; the truth is that of a middle pixel.
+
+        The released net takes the first one, and so draws colours 1.5 pixels too far to the right and down.
+        """
+        middle = slice(self._cell // 2, None, self._cell)
+        source, target = (batch[name][..., middle, middle] for name in ("source", "target"))
         target_ab = true_ab({"target": target})
         drawn = self._drawn(batch["source"])
         views: Views = {"lightness": source.float(), "target_ab": target_ab, "ab": self._decoded(drawn, TEMPERATURE)}
@@ -183,7 +187,7 @@ class ColorfulColorization(KeepsLightness):
         return [Term("l2", 1.0, lambda v: l2(v["ab"] / AB_SCALE, v["target_ab"] / AB_SCALE))]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Lab's a and b (B,2,H,W), enlarged from cells bilinearly."""
+        """Lab's a and b (B,2,H,W), enlarged bilinearly from the middles of cells."""
         ab = self._decoded(self._drawn(source), conditions.get("temperature", TEMPERATURE))
         return F.interpolate(ab, scale_factor=self._cell, mode="bilinear", align_corners=False)
 

@@ -136,8 +136,9 @@ class UserGuidedColorization(KeepsLightness):
             "counted": _coloured(target_ab),
         }
         if logits is not None:
-            # The truth of a cell is its first pixel's.
-            views |= {"logits": logits, "bins": nearest_grid_bin(target_ab[..., ::CELL, ::CELL])[:, None]}
+            # The truth of a cell is a middle pixel's, for all of the cell is scored; the authors take the first one.
+            middle = slice(CELL // 2, None, CELL)
+            views |= {"logits": logits, "bins": nearest_grid_bin(target_ab[..., middle, middle])[:, None]}
         return views
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
