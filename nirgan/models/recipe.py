@@ -8,7 +8,7 @@ to add one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -270,6 +270,12 @@ class Recipe(nn.Module, ABC):
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
         """Raise NirganError, saying which crops work, if the method cannot train at this crop with these options."""
+
+    def check_labels(self, labels: Collection[str]) -> None:
+        """Raise NirganError, saying what to do, if the method cannot learn these labels of the training pictures.
+
+        It is asked before any picture is read.
+        """
 
     def prepare(self, samples: Iterable[Sample]) -> None:
         """Look at the training samples, in as many passes as it takes, before step 0; results become buffers.

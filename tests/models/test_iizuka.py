@@ -270,6 +270,17 @@ def test_more_labels_than_classes_are_refused() -> None:
     assert prepared(list("abcde")).labels == list("abcde")
 
 
+def test_too_many_labels_are_told_before_pictures_are_read(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Iizuka, "prepare", None)  # which reads them all
+    config = {"model": "iizuka", "preset": "tiny", "data": [str(photographs)], "options": {"classes": 1}}
+    with pytest.raises(NirganError, match=r"2 labels \(beach, forest, …\)"):
+        train(resolve_config(config), out=tmp_path / "run", progress=Silent())
+    assert not (tmp_path / "run").exists()
+    build(classes=1, alpha=0.0).check_labels(["beach", "forest"])  # no classifier, no limit
+
+
 def test_the_vocabulary_travels_in_the_weights(tmp_path: Path) -> None:
     recipe = prepared(["Strand", "Wald", "海"]).eval()
     state, path = recipe.state_dict(), tmp_path / "w.safetensors"
@@ -369,7 +380,7 @@ def test_variants() -> None:
 
 def test_batch_norm_needs_a_batch(batch: Batch, at: At) -> None:
     recipe = prepared(variant="paper")
-    with pytest.raises(NirganError, match="--batch-size 2 or more"):
+    with pytest.raises(ValueError, match="more than 1 value per channel"):  # the trainer says what to do
         recipe(with_labels(batch(1, 32), "beach"), at)
     assert recipe(with_labels(batch(2, 32), "beach", "forest"), at)["ab"].isfinite().all()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -129,7 +129,6 @@ class Iizuka(KeepsLightness):
         generator = LocalGlobal(source_channels, width=width, side=global_side, norm=settings.norm, half_output=half)
         self.networks = nn.ModuleDict({"generator": generator})
         self._alpha, self._classes, self._ab_range = alpha, classes or settings.classes, ab_range
-        self._batch_norm = settings.norm == "batch"
         if alpha:
             self.networks["classifier"] = SceneClassifier(
                 8 * width, hidden or settings.hidden, self._classes, norm=settings.norm
@@ -156,6 +155,15 @@ class Iizuka(KeepsLightness):
         if side % SIDE_STRIDE:
             raise NirganError(f"iizuka: global_side is {side}, but must be a multiple of {SIDE_STRIDE}")
 
+    def check_labels(self, labels: Collection[str]) -> None:
+        """As many as the classifier has classes."""
+        if self._learns_labels and len(labels) > self._classes:
+            some = ", ".join(sorted(labels)[:3])
+            raise NirganError(
+                f"iizuka: the training pictures have {len(labels)} labels ({some}, …), and the classifier tells "
+                f"{self._classes} apart: give --set options.classes={len(labels)}"
+            )
+
     def prepare(self, samples: Iterable[Sample]) -> None:
         """Collect the labels of the training pictures; without any, colours are learnt alone.
 
@@ -172,11 +180,7 @@ class Iizuka(KeepsLightness):
                 "iizuka: the pictures have no labels, so there is no classification (as with alpha=0) and the global "
                 "vector learns from colours alone; a folder for each kind of scene would name them"
             )
-        if len(labels) > self._classes:
-            raise NirganError(
-                f"iizuka: the training pictures have {len(labels)} labels ({', '.join(labels[:3])}, …), and the "
-                f"classifier tells {self._classes} apart: give --set options.classes={len(labels)}"
-            )
+        self.check_labels(labels)
         if before and before != labels:
             init_kaiming(self.networks["classifier"][1])
             logger.info("iizuka: other labels than those it starts from: the classifier's last layer begins anew")
@@ -192,8 +196,6 @@ class Iizuka(KeepsLightness):
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
         """Draw the colours and, where there are labels, classify; a and b as the output says them, from 0 to 1."""
         source = batch["source"]
-        if self._batch_norm and len(source) < 2:
-            raise NirganError("iizuka: variant=paper takes statistics of the batch: give --batch-size 2 or more")
         drawn, scene = self.networks["generator"](source)
         lightness, target_ab = source.float(), true_ab(batch)
         if drawn.shape[-1] < source.shape[-1]:
