@@ -52,8 +52,8 @@ class Validation(Section):
     images: Annotated[int, Field(ge=0)] = 16
     """At most this many pictures, spread evenly over the split; 0 takes all."""
     metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] | None = None
-    """Chooses the best checkpoint. None takes ``ssim`` for nir2rgb, where PSNR would choose the dullest: exposure, which
-    no source holds, rules it; ``delta_e`` for gray2rgb, where lightness is given and SSIM high without any colour."""
+    """Chooses the best checkpoint. None takes ``ssim`` for nir2rgb, where PSNR would choose the dullest (exposure,
+    which no source holds, rules it), and ``delta_e`` for gray2rgb, where lightness is given and SSIM free."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Stop after this many validations without a better score; 0 never stops early."""
 
