@@ -76,11 +76,11 @@ class FrozenClassifier(nn.Module):
         """Take the published weights.
 
         Raises:
-            NirganError: if they are not on this machine, or nobody has published any.
+            NirganError: if they are not on this machine or do not fit, or nobody has published any.
         """
         if self._kind.state is None:
             raise NirganError(f"features={self.name} has no pretrained weights: give --set features.pretrained=false")
-        copy_known(self.network, self._kind.state())
+        copy_known(self.network, self._kind.state(), self.name)
 
     @torch.no_grad()
     def forward(self, grey: Tensor) -> Tensor:
