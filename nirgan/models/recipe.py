@@ -237,8 +237,8 @@ class Recipe(nn.Module, ABC):
             does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
         ranks_bins: True when the method scores bins of colour, and ``bin_logits`` can be asked for them.
-        needs_weights: What ``--init-from`` must bring, in words (``weights of variant=full``); empty if networks may
-            start from random numbers.
+        needs_weights: Options that weights must have been trained with, which ``--init-from`` then must bring
+            (``{"variant": "full"}``); empty if networks may start from random numbers.
         may_begin_anew: Module paths below ``networks`` that ``--init-from`` leaves as they were drawn where the weights
             have others in their place: heads that a variant exchanges.
     """
@@ -262,7 +262,7 @@ class Recipe(nn.Module, ABC):
     whole_picture: bool = False
     tile: int | None = None
     ranks_bins: bool = False
-    needs_weights: str = ""
+    needs_weights: Mapping[str, Any] = {}
     may_begin_anew: tuple[str, ...] = ()
     built_with: dict[str, Any]
     """Arguments it was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -20,12 +22,14 @@ def check_start(config: RunConfig, recipe: Recipe) -> None:
     """Refuse, before anything else is read, weights that cannot be started from.
 
     Raises:
-        NirganError: if there are none, they are another model's, or the recipe needs some and none are named.
+        NirganError: if there are none, they are another model's, or the recipe needs some and none, or others, are
+            named.
     """
     if config.init_from is not None:
-        _source(config)
+        _source(config, recipe)
     elif recipe.needs_weights:
-        raise NirganError(f"{config.model} starts from {recipe.needs_weights}: name them with --init-from")
+        needed = _words(recipe.needs_weights)
+        raise NirganError(f"{config.model} starts from weights of {needed}: name them with --init-from")
 
 
 def take_over(recipe: Recipe, config: RunConfig) -> None:
@@ -37,26 +41,26 @@ def take_over(recipe: Recipe, config: RunConfig) -> None:
     Raises:
         NirganError: if there are none, or they do not fit; options that differ are named.
     """
-    path = _source(config)
+    path = _source(config, recipe)
     info, tensors = read_weights(path)
     others = _others(recipe, tensors)
     try:
         fill(recipe, tensors, path, but=others | _prepared(recipe, tensors))
     except NirganError as error:
         had = {**info.options, "source_channels": info.source_channels}
-        other = [
-            f"{name}={value}"
+        other = {
+            name: value
             for name, value in had.items()
             if recipe.built_with.get(name, value) != value or name not in recipe.built_with
-        ]
-        hint = f"; they were trained with {', '.join(other)}: give the same --preset or --set options" if other else ""
+        }
+        hint = f"; they were trained with {_words(other)}: give the same --preset or --set options" if other else ""
         raise NirganError(f"{error}{hint}") from None
     logger.info("starts from %s (%s, step %d)", path, info.model, info.step)
     if others:
         logger.info("begin anew: %s", ", ".join(sorted(others)))
 
 
-def _source(config: RunConfig) -> Path:
+def _source(config: RunConfig, recipe: Recipe) -> Path:
     """The weights that ``init_from`` names."""
     path = find_weights(config.init_from)
     info = read_info(path)
@@ -64,7 +68,14 @@ def _source(config: RunConfig) -> Path:
         raise NirganError(
             f"--init-from {path}: weights of {info.model}, but this trains {config.model}; use --model {info.model}"
         )
+    needed, had = recipe.needs_weights, {name: info.options.get(name) for name in recipe.needs_weights}
+    if had != needed:
+        raise NirganError(f"--init-from {path}: weights of {_words(had)}; this starts from those of {_words(needed)}")
     return path
+
+
+def _words(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
 def _others(recipe: Recipe, tensors: dict[str, Tensor]) -> set[str]:

@@ -288,6 +288,17 @@ def test_fine_tuning_starts_from_full_with_a_head_of_its_own(tmp_path: Path) -> 
     check_start(resolve_config({**settings, "init_from": str(start)}), tuned)
 
 
+@pytest.mark.parametrize("variant", ["class", "l2"])
+def test_fine_tuning_starts_from_nothing_but_full(variant: str, tmp_path: Path) -> None:
+    other = weights_of(build(variant=variant), tmp_path / "other.safetensors")
+    config = resolve_config({"model": "colorful", "preset": "tiny", "init_from": str(other)})
+    words = rf"other\.safetensors: weights of variant={variant}; this starts from those of variant=full"
+    for start in (check_start, lambda config, recipe: take_over(recipe, config)):
+        with pytest.raises(NirganError, match=words):
+            start(config, build(variant="l2-ft"))
+        start(config, build(variant=variant))
+
+
 def test_a_head_that_fits_is_taken_over(tmp_path: Path) -> None:
     full = build()
     start = weights_of(full, tmp_path / "full.safetensors")

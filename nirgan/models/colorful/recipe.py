@@ -136,7 +136,7 @@ class ColorfulColorization(KeepsLightness):
         if not self.ranks_bins:
             self.conditions = ()  # there is nothing to sharpen
         if variant == "l2-ft":
-            self.needs_weights = "weights of variant=full"
+            self.needs_weights = {"variant": "full"}
         if crop % self.stride or crop < 2 * self.stride:
             raise NirganError(
                 f"colorful cannot train the generator '{generator}' at crop {crop}: give a multiple of {self.stride}, "
