@@ -40,12 +40,16 @@ def translate_source(
         (3,H,W) float32 in [0, 1] on the recipe's device.
 
     Raises:
-        NirganError: for a source of another shape, an unknown condition, a negative tile, or too little memory.
+        NirganError: for a source of another shape, an unknown condition, a negative tile, too little memory, or an
+            output that holds NaN.
     """
     full, working = _inputs(recipe, source, tile)
     known = draw_maps(resolve_conditions(recipe, conditions), full, working)
     raw = predict_picture(recipe, working, known, tile=tile, budget=budget)
-    return recipe.compose(full, raw)[0].float()
+    output = recipe.compose(full, raw)[0].float()
+    if not output.isfinite().all():
+        raise NirganError("the model's output holds NaN or infinity; its weights are damaged, take others")
+    return output
 
 
 @torch.no_grad()

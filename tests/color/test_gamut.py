@@ -58,13 +58,13 @@ def test_colours_inside_are_left_alone() -> None:
     assert torch.allclose(keep_lightness(lab[:, :1] / 100, lab[:, 1:]), rgb, atol=2e-4)
 
 
-def test_white_black_and_no_number_become_grey() -> None:
-    level = torch.tensor([0.0, 1.0, 0.5]).view(1, 1, 1, 3)
-    ab = torch.tensor([[60.0, -40.0], [60.0, -40.0], [float("nan"), 0.0]]).T.view(1, 2, 1, 3)
+def test_white_and_black_become_grey_and_no_number_stays_none() -> None:
+    level = torch.tensor([0.0, 1.0, 0.5, 0.5]).view(1, 1, 1, 4)
+    ab = torch.tensor([[60.0, -40.0], [60.0, -40.0], [torch.nan, 0.0], [0.0, torch.inf]]).T.view(1, 2, 1, 4)
     rgb = keep_lightness(level, ab)[0, :, 0]
     assert torch.allclose(rgb[:, 0], torch.zeros(3), atol=1e-3)
     assert torch.allclose(rgb[:, 1], torch.ones(3), atol=1e-3)
-    assert torch.allclose(rgb[:, 2], torch.full((3,), 0.4663), atol=1e-3)  # L* 50
+    assert rgb[:, 2:].isnan().all()
 
 
 def test_colour_edges_fall_on_the_guides() -> None:
