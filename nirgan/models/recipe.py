@@ -67,6 +67,7 @@ class Schedule:
         warmup_steps: Steps over which the rate rises linearly from zero.
         factor: Of ``steps``.
         parts: Of ``steps``.
+        scale: Multiplies all of these: a later stage may take a tenth of the rate, whatever rate the run gives.
     """
 
     name: Literal["constant", "linear", "cosine", "steps"] = "constant"
@@ -75,6 +76,7 @@ class Schedule:
     warmup_steps: int = 0
     factor: float = 0.5
     parts: int = 10
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Optimiser:
     """How a phase's networks are updated. Fields as in ``torch.optim``.
 
     ``sgd`` takes its momentum from the first of ``betas``, ``adadelta`` its rho from the second. The run's config may
-    override all fields, but for the schedule's ``final``, ``factor`` and ``parts``.
+    override all fields, but for the schedule's ``final``, ``factor``, ``parts`` and ``scale``.
     """
 
     name: Literal["adam", "adamw", "sgd", "adadelta"] = "adam"

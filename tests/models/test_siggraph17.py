@@ -21,6 +21,8 @@ from nirgan.models.recipe import At, Recipe
 from nirgan.models.siggraph17.recipe import network_input
 from nirgan.models.siggraph17.simulated import draw_counts, draw_patches, simulate_hints
 from nirgan.training.limits import stage_ends
+from nirgan.training.optim import rate_factor
+from nirgan.training.train import method_of
 
 DECODER = {"conv9_up", "conv9", "conv10_up", "conv10", "out"}
 TRUNK = {"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "conv8_up", "conv8"}
@@ -155,10 +157,24 @@ def test_stages_are_the_authors() -> None:
     assert [stage.name for stage in stages] == ["classification", "regression", "regression-slow"]
     assert stage_ends(stages, 300) == [150, 250, 300]
     optimisers = [stage.phases[0].optimiser for stage in stages]
-    assert [optimiser.lr for optimiser in optimisers] == [1e-4, 1e-5, 1e-6]
     assert {(o.betas, o.weight_decay, o.schedule.name) for o in optimisers} == {((0.9, 0.999), 0.0, "constant")}
-    (only,) = build().stages
-    assert (only.name, only.phases[0].optimiser.lr) == ("regression", 1e-4)
+    assert [stage.name for stage in build().stages] == ["regression"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"preset": "paper"}, 1e-4),
+        ({"preset": "small"}, 1e-3),
+        ({"preset": "paper", "optimiser": {"lr": 3e-4}}, 3e-4),
+        ({"preset": "small", "phases": {"generator": {"lr": 2e-4}}}, 2e-4),
+    ],
+)
+def test_later_stages_take_a_tenth_and_a_hundredth_of_whatever_the_rate_is(settings: dict, first: float) -> None:
+    config = resolve_config({"model": "siggraph17", "options": STAGED, **settings})
+    optimisers = [method_of(config).optimiser(stage.phases[0]) for stage in build(**STAGED).stages]
+    rates = [optimiser.lr * rate_factor(optimiser.schedule, 0.0, 0) for optimiser in optimisers]
+    assert rates == pytest.approx([first, first / 10, first / 100])
 
 
 @pytest.mark.parametrize(
