@@ -238,6 +238,7 @@ class Recipe(nn.Module, ABC):
         whole_picture: True when the answer at a point depends on all of the picture, which then is not tiled; unless it
             does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
+        prepared_on: How many training pictures ``prepare`` looks at, taken at even distances; 0 shows it all.
         ranks_bins: True when the method scores bins of colour, and ``bin_logits`` can be asked for them.
         needs_weights: Options that weights must have been trained with, which ``--init-from`` then must bring
             (``{"variant": "full"}``); empty if networks may start from random numbers.
@@ -263,6 +264,7 @@ class Recipe(nn.Module, ABC):
     working_size: int | None = None
     whole_picture: bool = False
     tile: int | None = None
+    prepared_on: int = 0
     ranks_bins: bool = False
     needs_weights: Mapping[str, Any] = {}
     may_begin_anew: tuple[str, ...] = ()

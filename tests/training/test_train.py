@@ -249,6 +249,17 @@ def test_prepare_runs_once_and_travels(pairs: Path, tmp_path: Path, monkeypatch:
     assert train(None, out=tmp_path / "run", resume=True, given={"steps": 3}, progress=Silent()).steps == 3
 
 
+def test_a_recipe_that_prepares_on_few_sees_them_evenly_spread(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for most in (0, 4):
+        monkeypatch.setattr(ToyMean, "prepared_on", most)
+        run(pairs, tmp_path / f"run{most}", model="toy-mean")
+        found.append(read_weights(tmp_path / f"run{most}" / "checkpoints" / "last" / "weights.safetensors")[1]["prior"])
+    assert torch.equal(found[1], found[0][[0, 2, 5, 7]])  # of ten
+
+
 def test_a_broken_picture_does_not_end_the_preparation(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "pairs")
     run(pairs, tmp_path / "whole", model="toy-mean")
