@@ -24,6 +24,8 @@ class KeepsLightness(Recipe):
     """
 
     tasks: ClassVar[tuple[Task, ...]] = ("gray2rgb",)
+    lambda_adversarial: float = 0.1
+    """Weight of a discriminator's term beside the recipe's own, where none is given."""
     only_points: str = ""
     """What to do where the views hold single points (B,·,1,N), which no discriminator can judge; else empty."""
     judged_alone: bool = False

@@ -154,6 +154,34 @@ def test_no_network_runs_twice_on_one_input(pairs: dict[str, Any], at: At) -> No
 # --- the objective ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "weight"),
+    [
+        ("colorful", {}, 0.1),
+        ("colorful", {"variant": "l2"}, 1e-3),
+        ("colorful", {"variant": "l2", "lambda_adversarial": 0.5}, 0.5),
+        ("iizuka", {}, 1e-3),
+        ("iizuka", {"lambda_adversarial": 0.1}, 0.1),
+        ("koalarization", {"features": "tiny"}, 1e-3),
+        ("siggraph17", {}, 0.1),
+        ("larsson", {"positions": 0}, 0.1),
+    ],
+)
+def test_a_squared_error_is_not_outweighed(model: str, options: dict[str, Any], weight: float) -> None:
+    given = {**recipe_class(model).presets["tiny"]["options"], **options}
+    recipe = create_model(model, crop=64, adversarial="lab", **given)
+    stage = next(stage for stage in recipe.stages if any(phase.name == "discriminator" for phase in stage.phases))
+    at = At(0, 0, 0, 0.0, stage.name, torch.Generator())
+    found = [
+        term.weight
+        for phase in stage.phases
+        if phase.name != "discriminator"
+        for term in recipe.terms(phase.name, at)
+        if term.name == "adversarial"
+    ]
+    assert found == [weight]
+
+
 @pytest.mark.parametrize(("gan", "criterion"), [("lsgan", least_squares), ("bce", cross_entropy)])
 def test_the_objective_by_hand(gan: str, criterion: Any, pairs: dict[str, Any], at: At) -> None:
     recipe = build(gan=gan, lambda_adversarial=0.5, lambda_l1=10.0, lambda_own=2.0)
@@ -292,7 +320,7 @@ def test_what_is_written_down_holds_all_options() -> None:
     assert {name: options[name] for name in BROUGHT | {"adversarial", "variant"}} == {
         "adversarial": "lab",
         "variant": "full",
-        "lambda_adversarial": 0.1,
+        "lambda_adversarial": None,
         "lambda_l1": 0.0,
         "lambda_own": 1.0,
         "gan": "lsgan",
@@ -308,7 +336,7 @@ def test_models_show_names_the_options(nirgan) -> None:
     assert shown["options"]["adversarial"] == "none"
     assert set(shown["adversarial"]) == BROUGHT
     assert "registration" not in shown
-    assert "0.1 (with adversarial=lab)" in nirgan("models", "show", "colorful").out
+    assert "32 (with adversarial=lab)" in nirgan("models", "show", "colorful").out
 
 
 class OwnJudge(Toy):

@@ -116,6 +116,8 @@ class ColorfulColorization(KeepsLightness):
         super().__init__()
         self._classifies = variant in ("full", "class")
         self._kind = _head_of(variant, head)
+        if not self._classifies:
+            self.lambda_adversarial = 1e-3  # a squared error is a hundredth after a few steps, and 0.1 all that counts
         self._mix = mix if variant == "full" else 1.0
         self._neighbours = neighbours
         network = build_features(generator, source_channels, features, width=width, options=generator_options or {})

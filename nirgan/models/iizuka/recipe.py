@@ -74,6 +74,7 @@ class Iizuka(KeepsLightness):
     """
 
     paper = PAPER
+    lambda_adversarial = 1e-3  # a squared error is a hundredth after a few steps, and 0.1 all that counts
     may_begin_anew = ("classifier.0", "classifier.1")
     fields: ClassVar[tuple[str, ...]] = (LABEL,)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
