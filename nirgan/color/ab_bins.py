@@ -92,8 +92,10 @@ def annealed_mean(logits: Tensor, temperature: float, bins: Tensor | None = None
     """
     logits = logits.float()
     centres = (ab_bins() if bins is None else bins).to(logits.device, torch.float32)
-    # Without their maximum, logits over however small a temperature stay finite where it matters.
-    sharpened = (logits - logits.detach().amax(dim=1, keepdim=True)) / temperature
+    # Without their maximum, logits over however small a temperature stay finite where it matters; but not over 0, which
+    # one below 1e-45 becomes in float32.
+    divisor = max(temperature, torch.finfo(logits.dtype).tiny)
+    sharpened = (logits - logits.detach().amax(dim=1, keepdim=True)) / divisor
     with torch.autocast(logits.device.type, enabled=False):  # products in half precision would be whole units off
         return torch.einsum("bqhw,qc->bchw", torch.softmax(sharpened, dim=1), centres)
 

@@ -168,6 +168,7 @@ def test_a_low_temperature_gives_the_mode(logits: Tensor) -> None:
     mode = ab_bins()[best].movedim(-1, 1)
     assert torch.allclose(annealed_mean(logits, 0.01), mode, atol=1e-3)
     assert torch.allclose(annealed_mean(logits, 1e-30), mode, atol=1e-3)
+    assert torch.allclose(annealed_mean(logits, 1e-50), mode, atol=1e-3)  # in float32 that is 0
 
 
 def test_lower_temperatures_are_more_vivid() -> None:
