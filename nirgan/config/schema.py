@@ -123,6 +123,7 @@ class Features(Section):
     """Pretrained feature networks of recipes that use them."""
 
     pretrained: bool = True
+    """False leaves them random, as the recipe's own option does: then this is false, too."""
 
 
 class RunConfig(Section):

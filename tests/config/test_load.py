@@ -81,6 +81,18 @@ def test_the_task_says_what_chooses_the_best_where_nobody_does(task: str, metric
     assert resolve_config({**given, "validation": {"metric": "psnr"}}).validation.metric == "psnr"
 
 
+def test_features_are_pretrained_in_settings_that_agree() -> None:
+    small = {"model": "larsson", "preset": "small"}
+    assert not resolve_config(small).features.pretrained  # its options say so
+    assert resolve_config({"model": "larsson"}).features.pretrained
+    assert not resolve_config({"model": "larsson", "features": {"pretrained": False}}).features.pretrained
+    words = "features.pretrained=true, but options.pretrained=false .*preset 'small'.*: change that, too, or leave it"
+    with pytest.raises(NirganError, match=words):
+        resolve_config({**small, "features": {"pretrained": True}})
+    both = {**small, "features": {"pretrained": True}, "options": {"pretrained": True}}
+    assert resolve_config(both).options["pretrained"]
+
+
 def test_dump_reads_back_equal(tmp_path: Path) -> None:
     config = resolve_config({"model": "asym-cyclegan", "preset": "small", "optimiser": {"lr": 1e-5}})
     path = tmp_path / "config.yaml"
