@@ -82,6 +82,14 @@ def test_a_picture_becomes_cells_and_a_picture_again() -> None:
     assert recipe.predict(source, {}).shape == (1, 2, 256, 256)
 
 
+@pytest.mark.parametrize("bottom", [{"norm": "instance"}, {"residual_blocks": 1}])
+def test_a_unet_colours_pictures_smaller_than_it_takes(bottom: dict[str, Any]) -> None:
+    options = {"channels": [4, 8, 8], **bottom}
+    recipe = build(generator="unet", generator_options=options, working_size=None).eval()
+    for height, width in ((1, 1), (5, 30), (8, 8)):
+        assert translate_source(recipe, torch.rand(1, height, width)).shape == (3, height, width)
+
+
 # --- the objective ------------------------------------------------------------------------------------------------
 
 
