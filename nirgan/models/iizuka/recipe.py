@@ -183,7 +183,7 @@ class Iizuka(KeepsLightness):
             )
         self.check_labels(labels)
         if before and before != labels:
-            init_kaiming(self.networks["classifier"][1])
+            init_kaiming(self.network("classifier.1"))
             logger.info("iizuka: other labels than those it starts from: the classifier's last layer begins anew")
         self.vocabulary = pack_names(labels)
 
