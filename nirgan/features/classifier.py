@@ -19,6 +19,9 @@ FeatureNet = Literal["inception-v3", "inception-resnet-v2", "resnet18", "tiny"]
 """The classifiers; ``tiny`` is for tests, and nobody has trained it."""
 
 Colour = tuple[float, float, float]
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
+"""Of RGB in [0, 1]: what torchvision's networks take off, and divide by."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,6 @@ def _tiny() -> nn.Module:
 
 
 _HALF: Colour = (0.5, 0.5, 0.5)
-_IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
-_IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
 _KINDS: dict[FeatureNet, _Kind] = {
     # torchvision's own transform takes ImageNet's mean off, and its network puts it back to get to [-1, 1].
     "inception-v3": _Kind(
@@ -135,8 +136,8 @@ _KINDS: dict[FeatureNet, _Kind] = {
         partial(_torchvision, "resnet18"),
         partial(torchvision_state, "ResNet18_Weights.IMAGENET1K_V1"),
         224,
-        _IMAGENET_MEAN,
-        _IMAGENET_STD,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
     ),
     "tiny": _Kind(_tiny, None, 32, _HALF, _HALF, logits=16),
 }

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import torch.nn.functional as F
-from torch import Tensor
-
 from nirgan.data.index import Data, Record, first_of
 from nirgan.data.open import open_data
-from nirgan.data.sample import Sample, Task
+from nirgan.data.sample import Task
 from nirgan.errors import NirganError
-from nirgan.metrics.interpretability import central_square
 from nirgan.models.weights import WeightsInfo
 
 TEST_SHARE = 0.2
@@ -89,12 +85,6 @@ def open_classes(specs: Sequence[str], info: WeightsInfo, task: str | None = Non
         )
     said = [data.warn_if_split_made] if data.warn_if_split_made else []
     return ClassData(data, train, test, names, [*said, *_left_out([*learnt, *scored], names)])
-
-
-def central_source(sample: Sample, side: int) -> Tensor:
-    """The square in the middle of a sample's source, resized: (C,side,side)."""
-    square = central_square(sample.source)[None]
-    return F.interpolate(square, size=(side, side), mode="bilinear", align_corners=False, antialias=True)[0]
 
 
 def _left_out(records: Sequence[Record], names: Sequence[str]) -> list[str]:

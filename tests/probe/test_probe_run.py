@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from nirgan.data.sample import Pairing, Sample
+from nirgan.data.square import central_source
 from nirgan.errors import NirganError
 from nirgan.models.weights import load_recipe, read_info
-from nirgan.probe.classes import central_source, open_classes
+from nirgan.probe.classes import open_classes
 from nirgan.probe.report import PLOT, ROWS, SUMMARY, probe_table, write_probe
 from nirgan.probe.run import probe
 from nirgan.probe.twin import untrained_twin

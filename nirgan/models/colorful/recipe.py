@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from nirgan.color.ab_bins import BINS, annealed_mean, bin_shares, class_weights, soft_encode
+from nirgan.color.lab import AB_SCALE
 from nirgan.data.sample import Sample
 from nirgan.errors import NirganError
 from nirgan.generators.features import build_features, output_stride
@@ -30,8 +31,6 @@ PAPER = "arXiv 1603.08511"
 CELL = 4
 """Pixels, in each direction, whose colour is predicted together."""
 TEMPERATURE = 0.38
-AB_SCALE = 110
-"""Value of a and b that becomes 1 in regression."""
 GREY = 5
 """A picture with no a and no b beyond this teaches nothing about colour."""
 PRIOR_SIDE = 64

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nirgan.color.hue_chroma import hue_chroma
 from nirgan.color.lab import lightness_to_gray, rgb_to_lab
 from nirgan.data.sample import Sample
+from nirgan.data.square import central_source
 from nirgan.errors import NirganError
 from nirgan.generators.hypercolumn import CELL, Hypercolumn
 from nirgan.layers.reach import round_up
@@ -228,11 +229,7 @@ class Larsson(KeepsLightness):
         """The central squares of pictures at working size, as the network sees them."""
         side = round_up(self.working_size or 256, self.stride)
         for sample in samples:
-            length = min(sample.source.shape[-2:])
-            top, left = ((each - length) // 2 for each in sample.source.shape[-2:])
-            square = sample.source[None, :, top : top + length, left : left + length].float()
-            small = F.interpolate(square, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-            yield lightness_to_gray(small) - GRAY_MEAN
+            yield lightness_to_gray(central_source(sample, side)[None].float()) - GRAY_MEAN
 
 
 def _divergence(name: str, views: Mapping[str, Any]) -> Tensor:
