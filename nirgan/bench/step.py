@@ -26,6 +26,7 @@ from nirgan.training.batches import TrainingBatches
 from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method, StageRun
 from nirgan.training.train import build_recipe, method_of
+from nirgan.training.validate import evenly_spread
 
 Losses = Mapping[str, Tensor]
 RunStep = Callable[[Mapping[str, Any], At], Losses]
@@ -105,7 +106,7 @@ def measure_step(config: RunConfig, data: Data, runtime: Runtime, rounds: int) -
 def prepared_recipe(config: RunConfig, data: Data) -> Recipe:
     """The recipe as training starts with it."""
     recipe = build_recipe(config, data)
-    recipe.prepare(ReadableSamples(data, data.sources("train")))
+    recipe.prepare(ReadableSamples(data, evenly_spread(data.sources("train"), recipe.prepared_on)))
     return recipe
 
 

@@ -67,6 +67,7 @@ def command(
         emit_json({**summary, "out": str(folder)})
     else:
         print_table(probe_table(summary))
+        say(f"weights: {summary['weights']['file']}")
     say(f"always naming the commonest class: {summary['chance']:.2f} %")
     for note in summary["notes"]:
         say(note)

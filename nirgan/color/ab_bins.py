@@ -39,12 +39,6 @@ def ab_bins() -> Tensor:
     return torch.tensor(points, dtype=torch.float32, device="cpu")
 
 
-def grid_bins() -> Tensor:
-    """All 23×23 points (529,2) of the grid from -110 to 110, a ascending, and b ascending for each a; on the CPU."""
-    axis = torch.arange(-_LAST, _LAST + 1, SPACING, dtype=torch.float32, device="cpu")
-    return torch.cartesian_prod(axis, axis)
-
-
 @torch.no_grad()
 def soft_encode(ab: Tensor, neighbours: int = 5, sigma: float = 5.0) -> tuple[Tensor, Tensor]:
     """Share each point's colour out among its nearest bins, by a Gaussian of their distance.
@@ -70,30 +64,34 @@ def nearest_bin(ab: Tensor) -> Tensor:
 
 @torch.no_grad()
 def nearest_grid_bin(ab: Tensor) -> Tensor:
-    """Number (B,h,w) int64 of the point of ``grid_bins`` nearest to each colour (B,2,h,w); the lowest among equals."""
+    """Number (B,h,w) int64 of the point of the grid nearest to each colour (B,2,h,w); the lowest among equals.
+
+    The grid's 23×23 points go from -110 to 110, a ascending, and b ascending for each a.
+    """
     steps = 2 * _LAST // SPACING
     places = ((ab.float() + _LAST) / SPACING - 0.5).ceil().clamp(0, steps).long()
     return (steps + 1) * places[:, 0] + places[:, 1]
 
 
-def annealed_mean(logits: Tensor, temperature: float, bins: Tensor | None = None) -> Tensor:
+def annealed_mean(logits: Tensor, temperature: float) -> Tensor:
     """The mean colour of a distribution over bins that is sharpened first: softmax(logits / T) · centres.
 
     A temperature of 1 gives the mean, which is dull; towards 0 it becomes the mode, which is vivid and changes
     abruptly from place to place. The paper takes 0.38.
 
     Args:
-        logits: (B,Q,h,w).
+        logits: Of the 313 bins (B,313,h,w).
         temperature: Above 0.
-        bins: Centres (Q,2); None takes the 313.
 
     Returns:
         a and b (B,2,h,w) float32; differentiable.
     """
     logits = logits.float()
-    centres = (ab_bins() if bins is None else bins).to(logits.device, torch.float32)
-    # Without their maximum, logits over however small a temperature stay finite where it matters.
-    sharpened = (logits - logits.detach().amax(dim=1, keepdim=True)) / temperature
+    centres = ab_bins().to(logits.device)
+    # Without their maximum, logits over however small a temperature stay finite where it matters; but not over 0, which
+    # one below 1e-45 becomes in float32.
+    divisor = max(temperature, torch.finfo(logits.dtype).tiny)
+    sharpened = (logits - logits.detach().amax(dim=1, keepdim=True)) / divisor
     with torch.autocast(logits.device.type, enabled=False):  # products in half precision would be whole units off
         return torch.einsum("bqhw,qc->bchw", torch.softmax(sharpened, dim=1), centres)
 

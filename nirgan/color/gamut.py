@@ -25,7 +25,7 @@ def keep_lightness(lightness: Tensor, ab: Tensor) -> Tensor:
         ab: Lab's a and b (B,2,H,W).
 
     Returns:
-        (B,3,H,W) float32 in [0, 1].
+        (B,3,H,W) float32 in [0, 1]; NaN where a or b is NaN or infinite.
     """
     lab = torch.cat([100 * lightness.float(), ab.float()], dim=1)
     rgb = lab_to_rgb(lab, clip=False)
@@ -45,8 +45,9 @@ def _reduced(lab: Tensor) -> Tensor:
         fits = _shown(lab_to_rgb(torch.cat([level, share * ab], dim=1), clip=False))
         least, most = torch.where(fits, share, least), torch.where(fits, most, share)
     coloured = lab_to_rgb(torch.cat([level, least * ab], dim=1), clip=False)
-    # White, black and what is no number have no chroma at all.
-    return torch.where(least > 0, coloured, lightness_to_gray(level / 100).expand_as(coloured))
+    # White and black have no chroma at all; what is no number stays none, so that it is noticed.
+    gray = (least == 0) & ab.isfinite().all(dim=1, keepdim=True)
+    return torch.where(gray, lightness_to_gray(level / 100).expand_as(coloured), coloured)
 
 
 def _shown(rgb: Tensor) -> Tensor:

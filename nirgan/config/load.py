@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from nirgan.config.schema import RunConfig
 from nirgan.errors import NirganError, nearest
+
+if TYPE_CHECKING:
+    from nirgan.models.recipe import Recipe
 
 LIMITS = ("steps", "epochs", "minutes")
 _LONGEST = 200
@@ -133,7 +136,24 @@ def resolve_config(given: Mapping[str, Any], *, where: str = "settings") -> RunC
         config = config.model_copy(update={"task": recipe.tasks[0]})
     if config.task not in recipe.tasks:
         raise NirganError(f"{name} is not for the task '{config.task}'; it does {', '.join(recipe.tasks)}")
-    return config
+    validation = config.validation.model_copy(update={"metric": config.validation.metric_for(config.task)})
+    return _without_features(config.model_copy(update={"validation": validation}), recipe, given, where)
+
+
+def _without_features(config: RunConfig, recipe: type[Recipe], given: Mapping[str, Any], where: str) -> RunConfig:
+    """Let ``features.pretrained`` be false where the recipe's options say so; true was then given in vain."""
+    from nirgan.models.options import offline_options
+
+    offline = offline_options(recipe)
+    if not offline or not offline.items() <= config.options.items():
+        return config
+    if given.get("features", {}).get("pretrained"):
+        options = ", ".join(f"options.{name}={str(value).lower()}" for name, value in offline.items())
+        raise NirganError(
+            f"{where}: features.pretrained=true, but {options} (given, or of the preset '{config.preset}'): "
+            "change that, too, or leave it out"
+        )
+    return config.model_copy(update={"features": config.features.model_copy(update={"pretrained": False})})
 
 
 def check_limits(given: Mapping[str, Any], where: str) -> bool:

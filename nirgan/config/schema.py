@@ -51,10 +51,15 @@ class Validation(Section):
     """0 turns validation off; `best` is then the last."""
     images: Annotated[int, Field(ge=0)] = 16
     """At most this many pictures, spread evenly over the split; 0 takes all."""
-    metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] = "ssim"
-    """Chooses the best checkpoint. PSNR would choose the dullest: exposure, which no source holds, rules it."""
+    metric: Literal["psnr", "psnr_gain", "ssim", "ae", "delta_e"] | None = None
+    """Chooses the best checkpoint. None takes ``ssim`` for nir2rgb, where PSNR would choose the dullest (exposure,
+    which no source holds, rules it), and ``delta_e`` for gray2rgb, where lightness is given and SSIM free."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Stop after this many validations without a better score; 0 never stops early."""
+
+    def metric_for(self, task: str) -> str:
+        """The metric that chooses in a run for this task."""
+        return self.metric or ("delta_e" if task == "gray2rgb" else "ssim")
 
 
 class Logging(Section):
@@ -118,6 +123,7 @@ class Features(Section):
     """Pretrained feature networks of recipes that use them."""
 
     pretrained: bool = True
+    """False leaves them random, as the recipe's own option does: then this is false, too."""
 
 
 class RunConfig(Section):

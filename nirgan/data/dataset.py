@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,7 @@ class TrainingSet:
     disk cache, else from their files. Pickles without what is in memory, so that workers may be spawned.
 
     With a ``working_size``, the short side at which a recipe predicts, a crop shows what it would of a picture of that
-    size: a larger square is cut and reduced, or a smaller one enlarged.
+    size: a larger square is cut and reduced, or a smaller one enlarged, so that no picture is too small.
 
     Attributes:
         sources: Records that a key's ``source`` counts.
@@ -76,7 +77,8 @@ class TrainingSet:
         if not self.sources or not self.targets:
             side = "source" if not self.sources else "target"
             raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
-        check_sizes(data.records(), crop)
+        self._least = crop if working_size is None else 1  # side of a picture that a crop can be cut from
+        check_sizes(data.records(), self._least)
         self._paired = self.sources == self.targets
         self.failed: list[str] = []
         self._augment = Augment(augment)
@@ -85,6 +87,12 @@ class TrainingSet:
         self._broken: dict[tuple[str, Side], str] = {}
         self._scales: dict[tuple[str, Side], float] = {}  # of the pictures that were checked
         self._target_scales: dict[str, float] = {}
+
+    def augmented(self, augment: Augmentation) -> TrainingSet:
+        """The same set with other augmentation; sizes of files were looked at, and are not again."""
+        other = copy(self)
+        other._augment, other.failed = Augment(augment), []
+        return other
 
     def share_cache(self, workers: int) -> None:
         """Keep only a worker's part of the memory limit."""
@@ -204,7 +212,7 @@ class TrainingSet:
     def _read(self, record: Record, side: Side) -> Picture:
         picture, self._scales[record.key, side] = self._prepared(record, side)
         height, width = _size(picture)
-        needed = round(self.crop * self._target_scale(record)) if side == "target" else self.crop
+        needed = round(self._least * self._target_scale(record)) if side == "target" else self._least
         if min(height, width) < needed:
             raise NirganError(f"{record.path}: {width}×{height} is smaller than the crop of {needed}")
         return picture

@@ -33,8 +33,9 @@ def contact_sheet(data: Data, *, crop: int, count: int, seed: int, augment: Augm
     sets = {"source": augment} if plain == augment else {"source plain": plain, "source augmented": augment}
     failed: list[str] = []
     columns: dict[str, list[Sheet]] = {}
+    opened = TrainingSet(data, crop=crop, augment=augment, seed=seed, cache_mb=0)
     for name, settings in sets.items():
-        training = TrainingSet(data, crop=crop, augment=settings, seed=seed, cache_mb=0)
+        training = opened.augmented(settings)
         samples = [training[key] for key in _first_batch(training, count, seed)]
         failed += training.take_failed()
         columns[name] = [_shown_source(sample) for sample in samples]

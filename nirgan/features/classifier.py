@@ -19,6 +19,9 @@ FeatureNet = Literal["inception-v3", "inception-resnet-v2", "resnet18", "tiny"]
 """The classifiers; ``tiny`` is for tests, and nobody has trained it."""
 
 Colour = tuple[float, float, float]
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
+"""Of RGB in [0, 1]: what torchvision's networks take off, and divide by."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,11 @@ class FrozenClassifier(nn.Module):
         """Take the published weights.
 
         Raises:
-            NirganError: if they are not on this machine, or nobody has published any.
+            NirganError: if they are not on this machine or do not fit, or nobody has published any.
         """
         if self._kind.state is None:
             raise NirganError(f"features={self.name} has no pretrained weights: give --set features.pretrained=false")
-        copy_known(self.network, self._kind.state())
+        copy_known(self.network, self._kind.state(), self.name)
 
     @torch.no_grad()
     def forward(self, grey: Tensor) -> Tensor:
@@ -120,8 +123,6 @@ def _tiny() -> nn.Module:
 
 
 _HALF: Colour = (0.5, 0.5, 0.5)
-_IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
-_IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
 _KINDS: dict[FeatureNet, _Kind] = {
     # torchvision's own transform takes ImageNet's mean off, and its network puts it back to get to [-1, 1].
     "inception-v3": _Kind(
@@ -135,8 +136,8 @@ _KINDS: dict[FeatureNet, _Kind] = {
         partial(_torchvision, "resnet18"),
         partial(torchvision_state, "ResNet18_Weights.IMAGENET1K_V1"),
         224,
-        _IMAGENET_MEAN,
-        _IMAGENET_STD,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
     ),
     "tiny": _Kind(_tiny, None, 32, _HALF, _HALF, logits=16),
 }

@@ -63,11 +63,18 @@ def require_timm() -> None:
         raise NirganError("this network is timm's, which is not installed: pip install 'nirgan[timm]'") from None
 
 
-def copy_known(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Fill a network from published weights, which may hold more than it has (heads for training, classifiers).
+def copy_known(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Fill a network, ``name`` to people, from published weights, which may hold more than it has (heads, classifiers).
 
     Raises:
-        RuntimeError: torch's, if something that the network has is missing or of another shape.
+        NirganError: if something that the network has is missing or of another shape: the file is not the network's.
     """
     own = network.state_dict()
-    network.load_state_dict({name: value for name, value in state.items() if name in own})
+    # Old files do not count batches; torch then leaves the count as it is.
+    needed = {key: value.shape for key, value in own.items() if not key.endswith("num_batches_tracked")}
+    if wrong := [key for key, shape in needed.items() if key not in state or state[key].shape != shape]:
+        raise NirganError(
+            f"the file found for {name} is of another network or version: {len(wrong)} of {len(needed)} tensors are "
+            f"missing or of another shape (first: {wrong[0]}): fetch it again, {WITHOUT}"
+        )
+    network.load_state_dict({key: value for key, value in state.items() if key in own})

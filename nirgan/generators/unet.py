@@ -49,7 +49,7 @@ class UNet(nn.Module):
         activation: The last: ``tanh`` for pictures, ``relu`` for features.
 
     Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1] with tanh; H and W are multiples of ``stride``,
-    and at least twice that with residual blocks or an instance norm at the bottom.
+    and at least ``smallest``: twice that with residual blocks or an instance norm at the bottom.
     """
 
     def __init__(
@@ -110,6 +110,13 @@ class UNet(nn.Module):
             x = torch.cat([x, skip], dim=1) if self._skips else x
         x = self.out(join(x))
         return self.activate(x if self._start is None else local_affine(x, source, start=self._start))
+
+    @property
+    def smallest(self) -> int:
+        """Least side that it takes: residual blocks mirror borders, and instance norms compare a picture's points."""
+        at_bottom = (*self.bottom.modules(), *self.encoder[-1].modules())
+        alone = not any(isinstance(module, ResidualBlock | nn.InstanceNorm2d) for module in at_bottom)
+        return self.stride if alone else 2 * self.stride
 
     @property
     def radius(self) -> int:

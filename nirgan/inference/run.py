@@ -45,7 +45,7 @@ def translate_source(
 
     Raises:
         NirganError: for a source of another shape, an unknown condition, a negative tile, another number of symmetries,
-            or too little memory.
+            too little memory, or an output that holds NaN.
     """
     full, working = _inputs(recipe, source, tile)
     known = draw_maps(resolve_conditions(recipe, conditions), full, working)
@@ -54,7 +54,10 @@ def translate_source(
         return predict_picture(recipe, picture, conditions, tile=tile, budget=budget)
 
     raw = mean_over_symmetries(predict, working, known, ensemble)
-    return recipe.compose(full, raw)[0].float()
+    output = recipe.compose(full, raw)[0].float()
+    if not output.isfinite().all():
+        raise NirganError("the model's output holds NaN or infinity; its weights are damaged, take others")
+    return output
 
 
 @torch.no_grad()

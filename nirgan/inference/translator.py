@@ -19,7 +19,7 @@ from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import place
 from nirgan.inference.ensemble import check_ensemble
-from nirgan.inference.maps import of_picture
+from nirgan.inference.maps import check_pictures, of_picture
 from nirgan.inference.predict import Tile
 from nirgan.inference.run import translate_source
 from nirgan.models.recipe import Recipe
@@ -90,10 +90,13 @@ class Translator:
         Raises:
             NirganError: if it cannot be read, has other channels than the weights take, or a condition does not fit it.
         """
+        path = Path(picture) if isinstance(picture, str | PathLike) else None
+        made = resolve_conditions(self.recipe, conditions)
+        conditions = {name: made[name] for name in conditions}
+        check_pictures(conditions, [] if path is None else [path])
         if isinstance(picture, Tensor):
             source = self.source_of(_from_tensor(picture), _UNNAMED)
             return self.run(source, conditions).to(picture.device, picture.dtype)
-        path = Path(picture) if isinstance(picture, str | PathLike) else None
         read = _from_array(np.asarray(picture)) if path is None else read_picture(path)
         rgb = self.run(self.source_of(read, path or _UNNAMED), conditions, path=path).cpu().numpy()
         kind = read.pixels.dtype

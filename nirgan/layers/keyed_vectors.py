@@ -14,6 +14,7 @@ class KeyedVectors(nn.Module):
     """Keeps a vector for each key, in half precision on the CPU.
 
     They travel in ``state_dict`` as extra state, so that a run that goes on has them; weights do not need them.
+    They are computed on one process, and the same on all.
     """
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nirgan.data.square import central_square
 from nirgan.hub import hub_missing
 from nirgan.metrics.quantise import to_8_bit
 
@@ -108,10 +109,3 @@ def _classes() -> dict[str, frozenset[int]]:
 
 def _plain(name: str) -> str:
     return name.casefold().replace("_", " ").replace("-", " ").strip()
-
-
-def central_square(picture: Tensor) -> Tensor:
-    """The square in the middle of a picture (…,H,W)."""
-    side = min(picture.shape[-2:])
-    top, left = ((length - side) // 2 for length in picture.shape[-2:])
-    return picture[..., top : top + side, left : left + side]

@@ -24,8 +24,12 @@ class KeepsLightness(Recipe):
     """
 
     tasks: ClassVar[tuple[Task, ...]] = ("gray2rgb",)
+    lambda_adversarial: float = 0.1
+    """Weight of a discriminator's term beside the recipe's own, where none is given."""
     only_points: str = ""
     """What to do where the views hold single points (B,·,1,N), which no discriminator can judge; else empty."""
+    judged_alone: bool = False
+    """Whether a discriminator stands in place of the recipe's own terms where colours are drawn."""
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """RGB of the source's own lightness; colours are enlarged along its edges, and kept within sRGB."""

@@ -8,7 +8,7 @@ to add one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -67,6 +67,7 @@ class Schedule:
         warmup_steps: Steps over which the rate rises linearly from zero.
         factor: Of ``steps``.
         parts: Of ``steps``.
+        scale: Multiplies all of these: a later stage may take a tenth of the rate, whatever rate the run gives.
     """
 
     name: Literal["constant", "linear", "cosine", "steps"] = "constant"
@@ -75,6 +76,7 @@ class Schedule:
     warmup_steps: int = 0
     factor: float = 0.5
     parts: int = 10
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Optimiser:
     """How a phase's networks are updated. Fields as in ``torch.optim``.
 
     ``sgd`` takes its momentum from the first of ``betas``, ``adadelta`` its rho from the second. The run's config may
-    override all fields, but for the schedule's ``final``, ``factor`` and ``parts``.
+    override all fields, but for the schedule's ``final``, ``factor``, ``parts`` and ``scale``.
     """
 
     name: Literal["adam", "adamw", "sgd", "adadelta"] = "adam"
@@ -236,9 +238,10 @@ class Recipe(nn.Module, ABC):
         whole_picture: True when the answer at a point depends on all of the picture, which then is not tiled; unless it
             does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
+        prepared_on: How many training pictures ``prepare`` looks at, taken at even distances; 0 shows it all.
         ranks_bins: True when the method scores bins of colour, and ``bin_logits`` can be asked for them.
-        needs_weights: What ``--init-from`` must bring, in words (``weights of variant=full``); empty if networks may
-            start from random numbers.
+        needs_weights: Options that weights must have been trained with, which ``--init-from`` then must bring
+            (``{"variant": "full"}``); empty if networks may start from random numbers.
         may_begin_anew: Module paths below ``networks`` that ``--init-from`` leaves as they were drawn where the weights
             have others in their place: heads that a variant exchanges.
     """
@@ -261,8 +264,9 @@ class Recipe(nn.Module, ABC):
     working_size: int | None = None
     whole_picture: bool = False
     tile: int | None = None
+    prepared_on: int = 0
     ranks_bins: bool = False
-    needs_weights: str = ""
+    needs_weights: Mapping[str, Any] = {}
     may_begin_anew: tuple[str, ...] = ()
     built_with: dict[str, Any]
     """Arguments it was built with, ``task``, ``source_channels`` and ``crop`` among them; set by create_model."""
@@ -271,11 +275,18 @@ class Recipe(nn.Module, ABC):
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
         """Raise NirganError, saying which crops work, if the method cannot train at this crop with these options."""
 
+    def check_labels(self, labels: Collection[str]) -> None:
+        """Raise NirganError, saying what to do, if the method cannot learn these labels of the training pictures.
+
+        It is asked before any picture is read.
+        """
+
     def prepare(self, samples: Iterable[Sample]) -> None:
         """Look at the training samples, in as many passes as it takes, before step 0; results become buffers.
 
         It runs on one process. Samples are whole pictures, read anew in each pass; files that cannot be read are left
-        out, named, and do not end the run. Without partners (unpaired data), ``target`` is None.
+        out, named, and do not end the run. Without partners (unpaired data), ``target`` is None. After ``--init-from``
+        the recipe's own buffers hold what was found for those weights, as far as it fits: compare, and replace it.
         """
 
     @abstractmethod

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import torch.nn.functional as F
-from torch import Tensor
-
 from nirgan.data.index import Data, Record, first_of
 from nirgan.data.open import open_data
-from nirgan.data.sample import Sample, Task
+from nirgan.data.sample import Task
 from nirgan.errors import NirganError
-from nirgan.metrics.interpretability import central_square
 from nirgan.models.weights import WeightsInfo
 
 TEST_SHARE = 0.2
@@ -78,19 +74,25 @@ def open_classes(specs: Sequence[str], info: WeightsInfo, task: str | None = Non
         raise NirganError(
             f"{places}: {data.source_channels} source channels, but the network takes {info.source_channels}"
         )
-    train = [record for record in data.sources("train") if record.category]
+    learnt, scored = data.sources("train"), data.sources("test") or data.sources("val")
+    train = [record for record in learnt if record.category]
     names = sorted({record.category for record in train})
-    scored = data.sources("test") or data.sources("val")
     test = [record for record in scored if record.category in names]
     if len(names) < 2 or not test:
         raise NirganError(
             f"{places}: {len(names)} classes to train on and {len(test)} pictures of them to score; put pictures into "
             "a folder for each class (CLASS/1.jpg), perhaps below train/ and val/"
         )
-    return ClassData(data, train, test, names, [data.warn_if_split_made] if data.warn_if_split_made else [])
+    said = [data.warn_if_split_made] if data.warn_if_split_made else []
+    return ClassData(data, train, test, names, [*said, *_left_out([*learnt, *scored], names)])
 
 
-def central_source(sample: Sample, side: int) -> Tensor:
-    """The square in the middle of a sample's source, resized: (C,side,side)."""
-    square = central_square(sample.source)[None]
-    return F.interpolate(square, size=(side, side), mode="bilinear", align_corners=False, antialias=True)[0]
+def _left_out(records: Sequence[Record], names: Sequence[str]) -> list[str]:
+    """Words about the pictures that have no class, or one that no classifier learns."""
+    bare = [record for record in records if not record.category]
+    strange = [record.category for record in records if record.category and record.category not in names]
+    words = [f"left out, because they lie in no class's folder: {len(bare)} (first: {bare[0].path})"] if bare else []
+    if strange:
+        listed = ", ".join(sorted(set(strange)))
+        words.append(f"left out, because there are none of their class to learn from: {len(strange)} ({listed})")
+    return words

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from nirgan.data.index import Record
+from nirgan.data.square import central_source
 from nirgan.errors import NirganError
 from nirgan.inference.device import memory_format
 from nirgan.models.recipe import Recipe
 from nirgan.probe.blocks import Blocks, watched
-from nirgan.probe.classes import ClassData, central_source
+from nirgan.probe.classes import ClassData
 from nirgan.probe.linear import Rows
 from nirgan.probe.store import FeatureStore
 

@@ -21,10 +21,10 @@ _ENDS = ("mean", "low", "high")
 
 def probe_table(summary: Mapping[str, Any]) -> Table:
     """Rows are layers; columns what a classifier makes of the trained network's features and of the untrained one's."""
-    counts = summary["counts"]
+    counts, weights = summary["counts"], summary["weights"]
     table = Table(
-        title=f"{len(summary['data']['classes'])} classes, {counts['train']} pictures to learn from, {counts['test']} "
-        "scored: accuracy in %, mean and 95 % interval"
+        title=f"{weights['model']}, {weights['step']} steps: {len(summary['data']['classes'])} classes, "
+        f"{counts['train']} pictures to learn from, {counts['test']} scored: accuracy in %, mean and 95 % interval"
     )
     table.add_column("layer")
     for column in ("numbers", TRAINED, RANDOM, f"{TRAINED} − {RANDOM}"):

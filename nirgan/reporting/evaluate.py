@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from nirgan.data.index import Data, Record
@@ -141,14 +140,12 @@ def score_sample(
     """Score one picture: the model and each baseline; with ``colours`` their colours, too, as far as one picture tells.
 
     Raises:
-        NirganError: if the model's output holds NaN, or output and truth differ in size.
+        NirganError: as ``translate_source``, or if output and truth differ in size.
     """
     if sample.target is None:
         raise NirganError(f"{sample.path}: has no truth to compare with")
     told = sample_conditions(recipe, sample)
     output = translate_source(recipe, sample.source, told, tile=tile, ensemble=ensemble).cpu()
-    if not torch.isfinite(output).all():
-        raise NirganError(f"{sample.path}: the model's output holds NaN or infinity; its weights are damaged")
     outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}
     if info.lookup is not None:
         outputs["lookup"] = apply_lookup(info.lookup, sample.source)

@@ -66,7 +66,7 @@ def build_output(
         judge=Validator(recipe, data, scored, runtime) if scored else None,
         previews=SampleGrids(recipe, data, shown_records) if config.logging.samples_every_steps else None,
         norm_gap=None if batches is None else _norm_gap(config, recipe, data, batches),
-        best=Best(config.validation.metric, config.validation.patience),
+        best=Best(config.validation.metric_for(data.task), config.validation.patience),
     )
 
 

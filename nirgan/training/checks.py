@@ -25,8 +25,8 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
         data: With a training split.
 
     Raises:
-        NirganError: if the pairing is not one the recipe accepts, a field it needs is missing, or there is nothing to
-            train on.
+        NirganError: if the pairing is not one the recipe accepts, a field it needs is missing, it cannot learn the
+            labels, or there is nothing to train on.
     """
     if data.pairing not in recipe.pairings:
         raise NirganError(
@@ -35,6 +35,7 @@ def check_data(name: str, recipe: Recipe, data: Data) -> None:
         )
     if not data.sources("train") or not data.targets("train"):
         raise NirganError(f"no training pictures in {'; '.join(data.layouts)}: the split leaves none for `train`")
+    recipe.check_labels({record.category for record in data.sources("train")} - {""})
     missing = [field for field in recipe.fields if field not in ("source", "target")]
     sample = _first_readable(data, data.sources("train")) if missing else None
     missing = [field for field in missing if sample is None or field not in sample.extras]

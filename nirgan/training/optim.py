@@ -53,14 +53,15 @@ def rate_factor(schedule: Schedule, progress: float, step: int) -> float:
         step: Steps done in the stage; the warm-up rises over ``warmup_steps`` of them, the first at 1/warmup_steps.
     """
     warmup = min(1.0, (step + 1) / schedule.warmup_steps) if schedule.warmup_steps else 1.0
+    full = schedule.scale * warmup
     if schedule.name == "constant" or progress <= schedule.hold:
-        return warmup
+        return full
     decayed = (progress - schedule.hold) / (1 - schedule.hold)  # 0 where decay begins, 1 at the end
     if schedule.name == "steps":
-        return warmup * schedule.factor ** min(math.floor(decayed * schedule.parts + _ROUNDING), schedule.parts - 1)
+        return full * schedule.factor ** min(math.floor(decayed * schedule.parts + _ROUNDING), schedule.parts - 1)
     if schedule.name == "cosine":
         decayed = (1 - math.cos(math.pi * decayed)) / 2
-    return warmup * (1 + (schedule.final - 1) * decayed)
+    return full * (1 + (schedule.final - 1) * decayed)
 
 
 def optimiser_state(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ _NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS")
 _PACKAGES = ("nirgan", "torchvision", "lightning-fabric", "numpy", "albumentations", "opencv-python-headless")
 FREE_ON_RESUME = ("steps", "epochs", "minutes", "device", "devices", "nodes", "workers")
 """Settings that may be given anew when a run goes on."""
+_CHOSEN = ("validation", "metric")
+"""Stands in the run's settings where none was given, so that giving none again differs in nothing."""
 
 
 def new_folder(out: Path | None, model: str) -> Path:
@@ -235,7 +237,7 @@ def _leaves(values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, (*prefix, key))
-        elif not (prefix == () and value is None):
+        elif value is not None or (prefix and (*prefix, key) != _CHOSEN):
             yield (*prefix, key)
 
 

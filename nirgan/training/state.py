@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from nirgan.errors import NirganError
+from nirgan.layers.keyed_vectors import KeyedVectors
 from nirgan.models.recipe import Recipe
 from nirgan.training.ema import Ema
 from nirgan.training.runtime import Runtime
@@ -45,9 +46,13 @@ def _exchange(tensors: list[Tensor], others: list[Tensor]) -> None:
 
 
 def process_state(recipe: Recipe) -> dict[str, Any]:
-    """State that differs between processes, on the CPU: everything but parameters (pools, batch statistics)."""
-    parameters = {name for name, _ in recipe.named_parameters()}
-    return {name: _cpu(value) for name, value in recipe.state_dict().items() if name not in parameters}
+    """State that may differ between processes, on the CPU: pools, batch statistics.
+
+    That is everything but parameters, and vectors that are computed once for all.
+    """
+    alike = {name for name, _ in recipe.named_parameters()}
+    alike |= {f"{path}._extra_state" for path, module in recipe.named_modules() if isinstance(module, KeyedVectors)}
+    return {name: _cpu(value) for name, value in recipe.state_dict().items() if name not in alike}
 
 
 def load_recipe_state(recipe: Recipe, state: Mapping[str, Any]) -> None:

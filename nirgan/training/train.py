@@ -36,6 +36,7 @@ from nirgan.training.runtime import Runtime
 from nirgan.training.stage import Method
 from nirgan.training.state import load_recipe_state, shown
 from nirgan.training.trainer import Cadence, Trainer
+from nirgan.training.validate import evenly_spread
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class _Assembly:
             if self.config.init_from is not None:
                 take_over(recipe, self.config)
             if type(recipe).prepare is not Recipe.prepare:
-                samples = ReadableSamples(data, data.sources("train"))
+                samples = ReadableSamples(data, evenly_spread(data.sources("train"), recipe.prepared_on))
                 recipe.prepare(Watched(samples, len(samples), "preparing"))
                 self._failed += samples.failed
             return dict(recipe.state_dict())

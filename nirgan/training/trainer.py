@@ -231,9 +231,8 @@ class Trainer:
         validate = self._output.judge is not None and self._due(self._cadence.validate, self.step)
         draw = self._output.previews is not None and self._due(self._cadence.samples, self.step)
         save = self._due(self._cadence.save, self.step)
-        if validate or save:
-            self._history.check()
         if validate or draw:
+            self._check_numbers()
             self._show(validate=validate, draw=draw)
         if self.runtime.any(self._signals.received is not None):
             self.signal = max(number or 0 for number in self.runtime.gather(self._signals.received))
@@ -273,6 +272,17 @@ class Trainer:
                     self._output.draw(self.step)
             self._stage.train_mode()
 
+    def _check_numbers(self) -> None:
+        """End the run if a loss or weight is NaN or infinite."""
+        self._history.check()
+        # A loss may be finite when its gradient is not; statistics are each process's own.
+        broken = next(filter(None, self.runtime.gather(broken_weights(self.recipe))), None)
+        if broken:
+            self.runtime.fail(
+                f"step {self.step}: the weights {broken} became NaN or infinite. What was saved before is kept; "
+                "use a lower optimiser.lr, clip_grad_norm, or precision 32"
+            )
+
     def save(self) -> None:
         """Write a checkpoint.
 
@@ -280,14 +290,7 @@ class Trainer:
             NirganError: if a loss or weight is NaN or infinite; the checkpoint before stays.
         """
         with self.clock.paused():
-            self._history.check()
-            # A loss may be finite when its gradient is not; statistics are each process's own.
-            broken = next(filter(None, self.runtime.gather(broken_weights(self.recipe))), None)
-            if broken:
-                self.runtime.fail(
-                    f"step {self.step}: the weights {broken} became NaN or infinite. What was saved before is kept; "
-                    "use a lower optimiser.lr, clip_grad_norm, or precision 32"
-                )
+            self._check_numbers()
             state = self.state_dict()
             with shown(self.recipe, self._stage.ema, self.runtime):
                 self._output.save(self.recipe, state)

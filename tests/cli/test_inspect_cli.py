@@ -134,6 +134,22 @@ def test_people_read_lines(nirgan: Nirgan, scenes: Path) -> None:
     assert lines[place + 2].strip() == str(Path("scenes", "nir", f"{ODD}.png"))
 
 
+def test_the_worst_pairs_are_in_a_table(nirgan: Nirgan, scenes: Path) -> None:
+    result = json.loads(nirgan("data", "inspect", "scenes", "--json").out)
+    lines = nirgan("data", "inspect", "scenes").out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("worst pairs"))
+    rows = {line.split("  ")[0].strip(): line.split()[-4:] for line in lines[start + 1 :]}
+    assert set(rows) == {pair["key"] for pair in result["pairs"]}
+    for pair in result["pairs"]:
+        if pair["confidence"] >= 0.5:
+            shift = np.hypot(pair["x"], pair["y"])
+            assert rows[pair["key"]] == [f"{value:.1f}" for value in (shift, pair["x"], pair["y"])] + [
+                f"{pair['confidence']:.2f}"
+            ]
+        else:
+            assert rows[pair["key"]][-2:] == ["?", f"{pair['confidence']:.2f}"]
+
+
 @pytest.mark.parametrize("option", [(), ("--headers",)])
 def test_unreadable_files_make_it_1_and_the_report_is_whole(
     nirgan: Nirgan, scenes: Path, option: tuple[str, ...]

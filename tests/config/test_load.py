@@ -73,6 +73,26 @@ def test_preset_lies_under_what_is_given() -> None:
     assert resolve_config({"model": "pix2pix", "preset": "tiny", "minutes": 2.0}).epochs is None
 
 
+@pytest.mark.parametrize(("task", "metric"), [("nir2rgb", "ssim"), ("gray2rgb", "delta_e")])
+def test_the_task_says_what_chooses_the_best_where_nobody_does(task: str, metric: str) -> None:
+    given = {"model": "pix2pix", "task": task}
+    assert resolve_config(given).validation.metric == metric
+    assert f"metric: {metric}\n" in dump(resolve_config(given))
+    assert resolve_config({**given, "validation": {"metric": "psnr"}}).validation.metric == "psnr"
+
+
+def test_features_are_pretrained_in_settings_that_agree() -> None:
+    small = {"model": "larsson", "preset": "small"}
+    assert not resolve_config(small).features.pretrained  # its options say so
+    assert resolve_config({"model": "larsson"}).features.pretrained
+    assert not resolve_config({"model": "larsson", "features": {"pretrained": False}}).features.pretrained
+    words = "features.pretrained=true, but options.pretrained=false .*preset 'small'.*: change that, too, or leave it"
+    with pytest.raises(NirganError, match=words):
+        resolve_config({**small, "features": {"pretrained": True}})
+    both = {**small, "features": {"pretrained": True}, "options": {"pretrained": True}}
+    assert resolve_config(both).options["pretrained"]
+
+
 def test_dump_reads_back_equal(tmp_path: Path) -> None:
     config = resolve_config({"model": "asym-cyclegan", "preset": "small", "optimiser": {"lr": 1e-5}})
     path = tmp_path / "config.yaml"

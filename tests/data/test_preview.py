@@ -79,3 +79,10 @@ def test_of_many_bands_the_first_is_shown(tmp_path: Path) -> None:
     data = open_data([str(tmp_path)], task="nir2rgb", val_share=0, test_share=0)
     sheet, _ = drawn(data, Augmentation(flip=0.0), count=1)
     assert np.array_equal(cell(sheet, 0, 0), np.repeat(bands[..., :1], 3, axis=2))
+
+
+def test_files_are_measured_once_however_many_columns_there_are(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr("nirgan.data.dataset.check_sizes", lambda records, crop: looks.append(len(records)))
+    drawn(data, Augmentation(shot_noise=0.01))
+    assert looks == [6]

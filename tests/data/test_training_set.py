@@ -279,6 +279,27 @@ def test_pictures_smaller_than_the_crop_are_refused_with_a_crop_that_works(pairs
         training_set(pairs, crop=32)
 
 
+def test_with_a_working_size_small_pictures_are_enlarged_as_prediction_does(tmp_path: Path, write: Write) -> None:
+    ramp = np.repeat(10 * np.arange(12, dtype=np.uint8)[:, None], 20, axis=1)  # 10 levels a row
+    write(tmp_path / "a.png", np.dstack([ramp] * 3))
+    write(tmp_path / "dot.png", np.full((1, 1, 3), 77, np.uint8))
+    training = training_set(tmp_path, PLAIN, task="gray2rgb", working_size=24)
+    crop, dot = (training[image(index)].target for index in (0, 1))
+    assert crop is not None
+    assert dot is not None
+    assert crop.shape == dot.shape == (3, 16, 16)
+    # 16 rows of a picture of 24 are 8 of these 12; enlarging repeats the border.
+    assert 255 * crop[0, 1:15].diff(dim=0).numpy() == pytest.approx(5, abs=1e-3)
+    assert 255 * dot.numpy() == pytest.approx(77)
+
+
+def test_larger_crops_than_the_working_size_are_whole_pictures(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    training = training_set(tmp_path, PLAIN, task="gray2rgb", working_size=12)
+    crops = [training[image(0, epoch)].target for epoch in range(3)]
+    assert all(torch.equal(crop, crops[0]) for crop in crops)  # type: ignore[arg-type]
+
+
 def test_registered_pairs_of_two_sizes_are_refused(tmp_path: Path, write_pairs) -> None:
     folder = write_pairs(tmp_path / "a", ["x"])
     (folder / "nir" / "x.png").write_bytes(

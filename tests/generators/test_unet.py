@@ -147,3 +147,19 @@ def test_starting_output_is_near_grey_or_a_copy(settings: dict[str, object], gai
     init_normal(network)
     source = torch.rand(2, 2, 32, 32)
     assert (network(source) - torch.tanh(gain * source.mean(dim=1, keepdim=True))).abs().mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "smallest"),
+    [
+        ({}, 8),
+        (PIX2PIX, 8),
+        ({"norm": "instance"}, 16),
+        ({"norm": "instance", "innermost_norm": False}, 8),
+        ({"residual_blocks": 1}, 16),
+    ],
+)
+def test_it_takes_sides_of_its_smallest(settings: dict[str, object], smallest: int) -> None:
+    network = UNet(1, 3, channels=(4, 8, 8), **settings).eval()
+    assert network.smallest == smallest
+    assert network(torch.rand(1, 1, smallest, smallest)).shape == (1, 3, smallest, smallest)

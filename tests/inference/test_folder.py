@@ -54,6 +54,14 @@ def names(result_or_folder: object) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def test_damaged_weights_write_nothing(batch: Translator, tmp_path: Path) -> None:
+    next(batch.recipe.parameters())[0] = torch.nan
+    grey(tmp_path / "in" / "a.png")
+    result = translate_files(batch, [tmp_path / "in"], tmp_path / "out")
+    assert [path.name for path, error in result.failed if "weights are damaged" in error] == ["a.png"]
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_folders_keep_their_structure(copier: Translator, tmp_path: Path, workers: int) -> None:
     inputs = tmp_path / "in"

@@ -155,6 +155,15 @@ def test_translate_takes_conditions_for_one_picture(tmp_path: Path) -> None:
         model.translate(path, hint=[Hint(5, 5, RED)])
 
 
+def test_hints_for_another_picture_than_the_one_given_are_refused(tmp_path: Path) -> None:
+    path, model, hints = picture(tmp_path / "harbor.png"), translator(hinted()), [Hint(5, 5, RED, file="harbour.png")]
+    for given in (path, cv2.imread(str(path), cv2.IMREAD_UNCHANGED), torch.rand(40, 60)):
+        with pytest.raises(NirganError, match=r"a hint is for 'harbour\.png', but no picture of that name"):
+            model.translate(given, hints=hints)
+    several = translator(hinted(), conditions={"hints": hints})  # told for many pictures, of which this is one
+    assert np.array_equal(several.translate(path), model.translate(path))
+
+
 def test_a_translators_own_hints_give_way(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png")
     model = translator(hinted(), conditions={"hints": [Hint(5, 5, RED)]})

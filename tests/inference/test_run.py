@@ -9,6 +9,7 @@ from toy_recipes import build
 from nirgan.errors import NirganError
 from nirgan.inference.memory import bytes_per_pixel, peak_bytes
 from nirgan.inference.run import resize_short_side, translate_source
+from nirgan.models import create_model
 
 
 @pytest.mark.parametrize("name", ["toy-batch", "toy-instance", "toy-coarse"])
@@ -34,6 +35,16 @@ def test_working_size_is_for_predict_alone() -> None:
     recipe.compose = lambda source, raw: torch.nn.functional.interpolate(raw, source.shape[-2:]).expand(-1, 3, -1, -1)  # type: ignore
     assert translate_source(recipe, torch.rand(1, 64, 96)).shape == (3, 64, 96)
     assert seen == [(16, 24)]
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_no_number_is_no_picture(bad: float) -> None:
+    recipe = create_model("colorful", variant="l2", width=4, features=16).eval()
+    source = torch.rand(1, 300, 320)
+    assert translate_source(recipe, source).shape == (3, 300, 320)
+    next(recipe.networks["head"].parameters()).data[0] = bad
+    with pytest.raises(NirganError, match="holds NaN"):
+        translate_source(recipe, source)
 
 
 def test_a_line_does_not_become_a_huge_picture() -> None:

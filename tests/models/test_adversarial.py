@@ -54,8 +54,9 @@ class Toy(KeepsLightness):
 
     def forward(self, batch: Mapping[str, Any], at: At) -> dict[str, Any]:
         ab = 110 * self.networks["generator"](batch["source"])
-        target_ab = true_ab({"target": batch["target"][..., ::CELL, ::CELL]})
-        return {"lightness": batch["source"][..., ::CELL, ::CELL], "ab": ab, "target_ab": target_ab}
+        middle = slice(CELL // 2, None, CELL)
+        target_ab = true_ab({"target": batch["target"][..., middle, middle]})
+        return {"lightness": batch["source"][..., middle, middle], "ab": ab, "target_ab": target_ab}
 
     def phase_views(self, phase: str, views: dict[str, Any], at: At) -> dict[str, Any]:
         return {"classes": self.networks["classifier"](views["ab"].detach())} if phase == "classes" else {}
@@ -151,6 +152,34 @@ def test_no_network_runs_twice_on_one_input(pairs: dict[str, Any], at: At) -> No
 
 
 # --- the objective ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "weight"),
+    [
+        ("colorful", {}, 0.1),
+        ("colorful", {"variant": "l2"}, 1e-3),
+        ("colorful", {"variant": "l2", "lambda_adversarial": 0.5}, 0.5),
+        ("iizuka", {}, 1e-3),
+        ("iizuka", {"lambda_adversarial": 0.1}, 0.1),
+        ("koalarization", {"features": "tiny"}, 1e-3),
+        ("siggraph17", {}, 0.1),
+        ("larsson", {"positions": 0}, 0.1),
+    ],
+)
+def test_a_squared_error_is_not_outweighed(model: str, options: dict[str, Any], weight: float) -> None:
+    given = {**recipe_class(model).presets["tiny"]["options"], **options}
+    recipe = create_model(model, crop=64, adversarial="lab", **given)
+    stage = next(stage for stage in recipe.stages if any(phase.name == "discriminator" for phase in stage.phases))
+    at = At(0, 0, 0, 0.0, stage.name, torch.Generator())
+    found = [
+        term.weight
+        for phase in stage.phases
+        if phase.name != "discriminator"
+        for term in recipe.terms(phase.name, at)
+        if term.name == "adversarial"
+    ]
+    assert found == [weight]
 
 
 @pytest.mark.parametrize(("gan", "criterion"), [("lsgan", least_squares), ("bce", cross_entropy)])
@@ -291,7 +320,7 @@ def test_what_is_written_down_holds_all_options() -> None:
     assert {name: options[name] for name in BROUGHT | {"adversarial", "variant"}} == {
         "adversarial": "lab",
         "variant": "full",
-        "lambda_adversarial": 0.1,
+        "lambda_adversarial": None,
         "lambda_l1": 0.0,
         "lambda_own": 1.0,
         "gan": "lsgan",
@@ -307,7 +336,7 @@ def test_models_show_names_the_options(nirgan) -> None:
     assert shown["options"]["adversarial"] == "none"
     assert set(shown["adversarial"]) == BROUGHT
     assert "registration" not in shown
-    assert "0.1 (with adversarial=lab)" in nirgan("models", "show", "colorful").out
+    assert "32 (with adversarial=lab)" in nirgan("models", "show", "colorful").out
 
 
 class OwnJudge(Toy):

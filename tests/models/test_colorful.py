@@ -82,6 +82,14 @@ def test_a_picture_becomes_cells_and_a_picture_again() -> None:
     assert recipe.predict(source, {}).shape == (1, 2, 256, 256)
 
 
+@pytest.mark.parametrize("bottom", [{"norm": "instance"}, {"residual_blocks": 1}])
+def test_a_unet_colours_pictures_smaller_than_it_takes(bottom: dict[str, Any]) -> None:
+    options = {"channels": [4, 8, 8], **bottom}
+    recipe = build(generator="unet", generator_options=options, working_size=None).eval()
+    for height, width in ((1, 1), (5, 30), (8, 8)):
+        assert translate_source(recipe, torch.rand(1, height, width)).shape == (3, height, width)
+
+
 # --- the objective ------------------------------------------------------------------------------------------------
 
 
@@ -107,14 +115,28 @@ def test_the_loss_by_hand(pairs: dict[str, Any], at, phase_values) -> None:
     assert weights.max() > 1.2 * weights.min()
 
 
-def test_the_truth_is_the_first_pixel_of_each_cell(pairs: dict[str, Any], at) -> None:
+def test_the_truth_is_a_middle_pixel_of_each_cell(pairs: dict[str, Any], at) -> None:
     views = build()(pairs, at)
     lab = rgb_to_lab(pairs["target"])
-    assert torch.allclose(views["target_ab"], lab[:, 1:, ::4, ::4], atol=1e-4)
-    assert torch.allclose(100 * views["lightness"], lab[:, :1, ::4, ::4], atol=0.01)
+    assert torch.allclose(views["target_ab"], lab[:, 1:, 2::4, 2::4], atol=1e-4)
+    assert torch.allclose(100 * views["lightness"], lab[:, :1, 2::4, 2::4], atol=0.01)
     assert views["bins"].shape == views["shares"].shape == (3, 5, 16, 16)  # never 313 numbers
     assert torch.equal(views["bins"][:, 0], nearest_bin(views["target_ab"]))
     assert build(neighbours=10)(pairs, at)["bins"].shape[1] == 10
+
+
+def test_colours_are_drawn_where_they_were_taught(pairs: dict[str, Any], at, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that answers with the truth draws a ramp of colour where it is, to less than a pixel."""
+    ramp = torch.linspace(0.3, 0.7, 64)
+    rgb = torch.stack([ramp, torch.full((64,), 0.5), ramp.flip(0)])
+    target = 0.5 * (rgb[:, :, None] + rgb[:, None, :])[None]
+    recipe = build(variant="l2")
+    taught = recipe({"source": lightness(target), "target": target}, at)["target_ab"]
+    monkeypatch.setattr(recipe, "_drawn", lambda source: taught / 110)
+    wrong = recipe.predict(lightness(target), {}) - rgb_to_lab(target)[:, 1:]
+    step = rgb_to_lab(target)[..., 1:].diff(dim=-1)[:, 1:].abs()
+    inside = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    assert wrong[inside].abs().mean() < 1.1 * step[inside].mean()  # half a pixel in both directions
 
 
 def test_the_predicted_colours_can_be_judged(pairs: dict[str, Any], at) -> None:
@@ -272,6 +294,17 @@ def test_fine_tuning_starts_from_full_with_a_head_of_its_own(tmp_path: Path) -> 
     with pytest.raises(NirganError, match="starts from weights of variant=full: name them with --init-from"):
         check_start(resolve_config(settings), tuned)
     check_start(resolve_config({**settings, "init_from": str(start)}), tuned)
+
+
+@pytest.mark.parametrize("variant", ["class", "l2"])
+def test_fine_tuning_starts_from_nothing_but_full(variant: str, tmp_path: Path) -> None:
+    other = weights_of(build(variant=variant), tmp_path / "other.safetensors")
+    config = resolve_config({"model": "colorful", "preset": "tiny", "init_from": str(other)})
+    words = rf"other\.safetensors: weights of variant={variant}; this starts from those of variant=full"
+    for start in (check_start, lambda config, recipe: take_over(recipe, config)):
+        with pytest.raises(NirganError, match=words):
+            start(config, build(variant="l2-ft"))
+        start(config, build(variant=variant))
 
 
 def test_a_head_that_fits_is_taken_over(tmp_path: Path) -> None:

@@ -103,10 +103,24 @@ def test_timms_weights_are_taken_from_its_cache(tmp_path: Path, monkeypatch: pyt
 
 def test_what_a_network_lacks_is_left_aside_and_what_it_has_must_be_there() -> None:
     small, large = nn.Sequential(nn.Linear(2, 2)), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))
-    copy_known(small, large.state_dict())
+    copy_known(small, large.state_dict(), "small")
     assert torch.equal(small[0].weight, large[0].weight)
-    with pytest.raises(RuntimeError, match="Missing"):
-        copy_known(large, small.state_dict())
+    with pytest.raises(NirganError, match=r"found for large is of another.*2 of 4 .*\(first: 1\.weight\)"):
+        copy_known(large, small.state_dict(), "large")
+
+
+def test_a_file_with_other_classes_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As timm's older files are, with a first class «background»."""
+    monkeypatch.setattr(pretrained, "require_timm", lambda: None)
+    hub = SimpleNamespace(try_to_load_from_cache=lambda *_: str(tmp_path / "model.safetensors"))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    network = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 4))
+    state = network.state_dict()
+    save_file({**state, "1.weight": torch.ones(5, 2), "1.bias": torch.ones(5)}, tmp_path / "model.safetensors")
+    with pytest.raises(NirganError, match=r"2 of 6 tensors.*1\.weight.*fetch it again.*features\.pretrained=false"):
+        copy_known(network, timm_state("any"), "any")
+    del state["0.num_batches_tracked"]  # older files do not count
+    copy_known(network, state, "any")
 
 
 # --- the classifiers ----------------------------------------------------------------------------------------------

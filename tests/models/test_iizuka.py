@@ -29,6 +29,7 @@ from nirgan.models.recipe import At
 from nirgan.models.weights import describe, load_recipe, read_weights, save_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.training import train
+from nirgan.training.init_from import take_over
 
 Batch = Callable[..., dict[str, Any]]
 TINY = {"width": 8, "classes": 5, "hidden": 6, "global_side": 32, "working_size": 32}
@@ -269,6 +270,17 @@ def test_more_labels_than_classes_are_refused() -> None:
     assert prepared(list("abcde")).labels == list("abcde")
 
 
+def test_too_many_labels_are_told_before_pictures_are_read(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Iizuka, "prepare", None)  # which reads them all
+    config = {"model": "iizuka", "preset": "tiny", "data": [str(photographs)], "options": {"classes": 1}}
+    with pytest.raises(NirganError, match=r"2 labels \(beach, forest, …\)"):
+        train(resolve_config(config), out=tmp_path / "run", progress=Silent())
+    assert not (tmp_path / "run").exists()
+    build(classes=1, alpha=0.0).check_labels(["beach", "forest"])  # no classifier, no limit
+
+
 def test_the_vocabulary_travels_in_the_weights(tmp_path: Path) -> None:
     recipe = prepared(["Strand", "Wald", "海"]).eval()
     state, path = recipe.state_dict(), tmp_path / "w.safetensors"
@@ -313,6 +325,45 @@ def test_folders_are_learnt_as_labels(photographs: Path, tmp_path: Path) -> None
     assert {"loss/generator/l2", "loss/generator/class"} <= tags
 
 
+@pytest.mark.parametrize(
+    ("labels", "options", "kept"),
+    [
+        (["forest", "beach"], {}, [True, True]),
+        (["alley", "beach"], {}, [True, False]),  # as many, but the logits had other names
+        (["beach", "forest"], {"classes": 7}, [True, False]),
+        (["beach", "forest"], {"hidden": 8}, [False, False]),
+    ],
+)
+def test_the_classifier_is_taken_over_as_far_as_it_says_the_same(
+    labels: list[str], options: dict[str, Any], kept: list[bool], tmp_path: Path
+) -> None:
+    before, path = prepared(["beach", "forest"]), tmp_path / "w.safetensors"
+    with torch.no_grad():
+        for parameter in before.networks.parameters():
+            parameter += 1  # else two recipes are drawn alike
+    state = before.state_dict()
+    save_weights(path, {name: state[name] for name in before.weight_names()}, describe("iizuka", before))
+    recipe = build(**options)
+    take_over(recipe, resolve_config({"model": "iizuka", "init_from": str(path)}))
+    recipe.prepare(labelled(labels))
+    assert recipe.labels == sorted(labels)
+    now = recipe.state_dict()
+    names = ["networks.classifier.0.0.bias", "networks.classifier.1.bias"]
+    assert [torch.equal(now[name], state[name]) for name in names] == kept
+    if not kept[1]:
+        assert not now[names[1]].any()  # as drawn
+    assert torch.equal(now["networks.generator.low.0.0.weight"], state["networks.generator.low.0.0.weight"])
+
+
+def test_a_classifier_without_a_loss_names_nothing(batch: Batch, at: At) -> None:
+    recipe = create_model("iizuka", crop=32, **TINY, adversarial="lab", lambda_own=0.0, lambda_l1=100.0)
+    assert isinstance(recipe, Iizuka)
+    recipe.prepare(labelled(["beach", "forest"]))
+    assert "logits" not in recipe(with_labels(batch(2, 32), "beach", "forest"), at)
+    with pytest.raises(NirganError, match="know no labels.*lambda_own was 0"):
+        recipe.classify(torch.rand(1, 1, 32, 32))
+
+
 # --- variants and options -----------------------------------------------------------------------------------------
 
 
@@ -329,7 +380,7 @@ def test_variants() -> None:
 
 def test_batch_norm_needs_a_batch(batch: Batch, at: At) -> None:
     recipe = prepared(variant="paper")
-    with pytest.raises(NirganError, match="--batch-size 2 or more"):
+    with pytest.raises(ValueError, match="more than 1 value per channel"):  # the trainer says what to do
         recipe(with_labels(batch(1, 32), "beach"), at)
     assert recipe(with_labels(batch(2, 32), "beach", "forest"), at)["ab"].isfinite().all()
 

@@ -24,6 +24,7 @@ from nirgan.models.weights import describe, load_recipe, save_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.testing.pictures import synthetic_samples
 from nirgan.training import train
+from nirgan.training.state import process_state
 
 Batch = Callable[..., dict[str, Any]]
 TINY = {"features": "tiny", "pretrained": False, "width": 8, "working_size": 32}
@@ -141,6 +142,13 @@ def test_the_classifier_is_asked_about_each_picture_once(batch: Batch, at: At, a
     assert torch.equal(output, expected)
     truth = torch.cat([recipe._embedding(samples[n].source[None]) for n in (2, 0)])
     torch.testing.assert_close(found, truth, atol=1e-3, rtol=1e-3)  # half precision
+
+
+def test_embeddings_are_in_the_training_state_once_however_many_processes() -> None:
+    recipe = build()
+    recipe.prepare(synthetic_samples(2, 32, task="gray2rgb"))
+    assert "embeddings._extra_state" in recipe.state_dict()
+    assert "embeddings._extra_state" not in process_state(recipe)  # of each process but the first
 
 
 def test_a_picture_that_was_not_asked_about_is_asked_about_now(

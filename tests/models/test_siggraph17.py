@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nirgan import Hint
-from nirgan.color.ab_bins import ab_bins, grid_bins
+from nirgan.color.ab_bins import ab_bins
 from nirgan.color.lab import lightness
 from nirgan.config import resolve_config
 from nirgan.errors import NirganError
@@ -21,6 +21,8 @@ from nirgan.models.recipe import At, Recipe
 from nirgan.models.siggraph17.recipe import network_input
 from nirgan.models.siggraph17.simulated import draw_counts, draw_patches, simulate_hints
 from nirgan.training.limits import stage_ends
+from nirgan.training.optim import rate_factor
+from nirgan.training.train import method_of
 
 DECODER = {"conv9_up", "conv9", "conv10_up", "conv10", "out"}
 TRUNK = {"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "conv8_up", "conv8"}
@@ -85,7 +87,7 @@ def test_classes_are_the_nearest_points_of_the_grid(batch) -> None:
     recipe, pairs = build(**STAGED), batch(2, 32)
     views = recipe(pairs, at_stage("classification"))
     assert views["logits"].shape == (2, 529, 8, 8)
-    a, b = views["target_ab"][..., ::4, ::4].unbind(1)
+    a, b = views["target_ab"][..., 2::4, 2::4].unbind(1)
     nearest = 23 * ((a + 110) / 10).round() + ((b + 110) / 10).round()
     assert torch.equal(views["bins"][:, 0], nearest.long())
     term = terms_of(recipe, "classification")["class"]
@@ -155,10 +157,24 @@ def test_stages_are_the_authors() -> None:
     assert [stage.name for stage in stages] == ["classification", "regression", "regression-slow"]
     assert stage_ends(stages, 300) == [150, 250, 300]
     optimisers = [stage.phases[0].optimiser for stage in stages]
-    assert [optimiser.lr for optimiser in optimisers] == [1e-4, 1e-5, 1e-6]
     assert {(o.betas, o.weight_decay, o.schedule.name) for o in optimisers} == {((0.9, 0.999), 0.0, "constant")}
-    (only,) = build().stages
-    assert (only.name, only.phases[0].optimiser.lr) == ("regression", 1e-4)
+    assert [stage.name for stage in build().stages] == ["regression"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"preset": "paper"}, 1e-4),
+        ({"preset": "small"}, 1e-3),
+        ({"preset": "paper", "optimiser": {"lr": 3e-4}}, 3e-4),
+        ({"preset": "small", "phases": {"generator": {"lr": 2e-4}}}, 2e-4),
+    ],
+)
+def test_later_stages_take_a_tenth_and_a_hundredth_of_whatever_the_rate_is(settings: dict, first: float) -> None:
+    config = resolve_config({"model": "siggraph17", "options": STAGED, **settings})
+    optimisers = [method_of(config).optimiser(stage.phases[0]) for stage in build(**STAGED).stages]
+    rates = [optimiser.lr * rate_factor(optimiser.schedule, 0.0, 0) for optimiser in optimisers]
+    assert rates == pytest.approx([first, first / 10, first / 100])
 
 
 @pytest.mark.parametrize(
@@ -329,7 +345,8 @@ def test_bins_are_those_of_the_grid_that_screens_show() -> None:
     head.bias.copy_(torch.arange(529.0))
     logits = recipe.bin_logits(torch.rand(1, 1, 16, 24), {})
     assert logits.shape == (1, 313, 4, 6)
-    assert torch.equal(grid_bins()[logits[0, :, 0, 0].long()], ab_bins())
+    grid = torch.tensor([[a, b] for a in range(-110, 111, 10) for b in range(-110, 111, 10)])
+    assert torch.equal(grid[logits[0, :, 0, 0].long()], ab_bins().long())
     ranks = rank_bins(recipe, torch.rand(1, 16, 24))
     assert ranks is not None
     assert ranks.shape == (5, 16, 24)

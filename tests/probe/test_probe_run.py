@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from nirgan.data.sample import Pairing, Sample
+from nirgan.data.square import central_source
 from nirgan.errors import NirganError
 from nirgan.models.weights import load_recipe, read_info
-from nirgan.probe.classes import central_source, open_classes
+from nirgan.probe.classes import open_classes
 from nirgan.probe.report import PLOT, ROWS, SUMMARY, probe_table, write_probe
 from nirgan.probe.run import probe
 from nirgan.probe.twin import untrained_twin
@@ -64,6 +65,18 @@ def test_folders_of_splits_are_taken_as_they_are(probe_weights: Path, class_fold
     assert classes.names == ["dark", "light"]
     assert not classes.notes
     assert {classes.label(record) for record in classes.records} == {0, 1}
+
+
+def test_pictures_without_a_class_to_learn_are_counted(probe_weights: Path, class_folder: Path, tmp_path: Path) -> None:
+    for name in ("train/dark/a", "train/light/a", "train/bare", "val/dark/a", "val/dim/a", "val/dim/b", "val/odd/a"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(class_folder / "dark" / "000.png", tmp_path / f"{name}.png")
+    classes = open_classes([str(tmp_path)], read_info(probe_weights))
+    assert (len(classes.train), len(classes.test), classes.names) == (2, 1, ["dark", "light"])
+    assert classes.notes == [
+        f"left out, because they lie in no class's folder: 1 (first: {tmp_path / 'train' / 'bare.png'})",
+        "left out, because there are none of their class to learn from: 3 (dim, odd)",
+    ]
 
 
 def test_data_without_classes_is_refused(probe_weights: Path, class_folder: Path) -> None:
@@ -127,6 +140,7 @@ def test_files_hold_what_the_table_shows(
     summary = probe(probe_weights, [str(class_folder)], layers=["generator.encoder.0", "generator.out"], **QUICK)
     table = probe_table(summary)
     assert table.row_count == 2
+    assert str(table.title).startswith(f"{summary['weights']['model']}, 7 steps: 2 classes, 32 pictures to learn from")
     assert [column.header for column in table.columns] == ["layer", "numbers", "trained", "random", "trained − random"]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it were not installed
     assert write_probe(tmp_path / "bare", summary) is False

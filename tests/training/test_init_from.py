@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ class ToyHeads(ToyGan):
 
 @MODELS.register("toy-second")
 class ToySecond(ToyGan):
-    needs_weights = "weights of its first part"
+    needs_weights = MappingProxyType({"noise": False})
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_what_was_prepared_from_this_data_stays(pairs: Path, first: Path, tmp_pa
 
 
 def test_who_needs_weights_is_told_so(pairs: Path, tmp_path: Path) -> None:
-    words = "toy-second starts from weights of its first part: name them with --init-from"
+    words = "toy-second starts from weights of noise=False: name them with --init-from"
     with pytest.raises(NirganError, match=words):
         train(toy_config(pairs, model="toy-second"), out=tmp_path / "run", progress=Silent())
     assert not (tmp_path / "run").exists()

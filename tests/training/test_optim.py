@@ -35,6 +35,8 @@ from nirgan.training.optim import build_optimiser, override, rate_factor
         (Schedule(warmup_steps=4), 0.04, 4, 1.0),
         (Schedule("linear", warmup_steps=10), 0.04, 4, 0.5 * 0.96),
         (Schedule("linear", hold=1.0), 1.0, 100, 1.0),
+        (Schedule(scale=0.1), 0.9, 90, 0.1),
+        (Schedule("cosine", warmup_steps=100, scale=0.1), 0.5, 49, 0.1 * 0.5 * 0.5),
     ],
 )
 def test_rate_factor(schedule: Schedule, progress: float, step: int, factor: float) -> None:

@@ -26,6 +26,7 @@ from nirgan.monitoring.progress import Silent
 from nirgan.registry import MODELS
 from nirgan.training import TrainResult, train
 from nirgan.training.init_from import take_over
+from nirgan.training.output import Best
 
 
 class Note(Silent):
@@ -54,6 +55,11 @@ class ToyUnpaired(ToyGan):
 @MODELS.register("toy-any")
 class ToyAny(ToyGan):
     pairings = ("registered", "unregistered", "unpaired")
+
+
+@MODELS.register("toy-grey")
+class ToyGrey(ToyGan):
+    tasks = ("gray2rgb",)
 
 
 @MODELS.register("toy-caption")
@@ -173,6 +179,26 @@ def test_patience_ends_a_run(pairs: Path, tmp_path: Path) -> None:
     assert again.steps == result.steps
 
 
+@pytest.mark.parametrize("given", [None, "ssim"])
+def test_the_best_of_grey_pictures_is_by_colour_unless_the_run_says_otherwise(
+    given: str | None, pairs: Path, tmp_path: Path
+) -> None:
+    out, validation = tmp_path / "run", {"every_steps": 1, "images": 2, "metric": given}
+    run(pairs, out, model="toy-grey", validation=validation, ema={"decay": 0.0}, steps=6)
+    train(None, out=out, resume=True, given={"steps": 12, "validation": validation}, progress=Silent())
+    metric, best_of = ("ssim", max) if given else ("delta_e", min)
+    assert read_yaml(out / "config.yaml")["validation"]["metric"] == metric
+    scores = [(value, step) for step, tag, value in logged(out) if tag == f"val/{metric}"]
+    assert len(scores) == 12
+    assert read_weights(out / "checkpoints" / "best" / "weights.safetensors")[0].step == best_of(scores)[1]
+
+
+def test_patience_knows_that_colour_differences_shall_fall() -> None:
+    best = Best("delta_e", patience=2)
+    assert [best.take(score) for score in (9.0, 9.5, 8.0, 8.1, 8.0)] == [True, False, True, False, False]
+    assert best.stale == 2
+
+
 def test_a_broken_loss_is_named_and_the_last_checkpoint_kept(pairs: Path, tmp_path: Path) -> None:
     settings = {"checkpoint": {"every_steps": 2}, "options": {"broken": "loss"}}
     with pytest.raises(NirganError, match=r"step 5: loss/g/l1 became inf \(batch: pairs\d/\d\d, pairs\d/\d\d\)"):
@@ -221,6 +247,17 @@ def test_prepare_runs_once_and_travels(pairs: Path, tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(ToyPrior, "prepare", again)
     assert train(None, out=tmp_path / "run", resume=True, given={"steps": 3}, progress=Silent()).steps == 3
+
+
+def test_a_recipe_that_prepares_on_few_sees_them_evenly_spread(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for most in (0, 4):
+        monkeypatch.setattr(ToyMean, "prepared_on", most)
+        run(pairs, tmp_path / f"run{most}", model="toy-mean")
+        found.append(read_weights(tmp_path / f"run{most}" / "checkpoints" / "last" / "weights.safetensors")[1]["prior"])
+    assert torch.equal(found[1], found[0][[0, 2, 5, 7]])  # of ten
 
 
 def test_a_broken_picture_does_not_end_the_preparation(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nirgan.cli.data.options import open_described
+from nirgan.cli.data.options import FullScale, Workers, open_described
 from nirgan.cli.output import Json, emit_json, say
 from nirgan.cli.progress import progress
 from nirgan.errors import NirganError, nearest
@@ -27,10 +27,8 @@ def command(
         float, typer.Option(min=0, max=1, metavar="C", help="Refuse alignments that are less certain.")
     ] = 0.5,
     band: Annotated[int | None, typer.Option(min=1, help="Band that is the source, to measure on.")] = None,
-    full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; default: by cores and number of pairs.")
-    ] = None,
+    full_scale: FullScale = None,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Move each near-infrared picture onto its colour picture and write what both show; refuse what does not fit.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nirgan.cli.data.options import Band, FullScale, Workers
 from nirgan.cli.output import Json, emit_json, print_table, printable, say
 from nirgan.cli.progress import progress
 from nirgan.errors import NirganError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from nirgan.data.inspection.look import PairLook
 
 _SHOWN = 5
 """Files of each kind of problem, and pairs, that are named on the terminal."""
@@ -30,11 +32,9 @@ def command(
             "inspection that was interrupted goes on, and files that have not changed are not decoded again.",
         ),
     ] = None,
-    band: Annotated[int | None, typer.Option(min=1, help="Band that is the source.")] = None,
-    full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes; default: by cores and number of pairs.")
-    ] = None,
+    band: Band = None,
+    full_scale: FullScale = None,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Say how a folder was recognised, what its pictures hold and what is wrong with them.
@@ -45,11 +45,17 @@ def command(
         raise NirganError("--headers looks at no pictures, and --out shows some: leave out one of the two")
     if headers and (band or full_scale is not None):
         raise NirganError("--headers looks at no pixels, which --band and --full-scale are about: leave these out")
-    result = _names(folders) if headers else _pictures(folders, out, workers, band, full_scale)
+    worst: list[tuple[str, PairLook]] = []
+    if headers:
+        result = _names(folders)
+    else:
+        result, worst = _pictures(folders, out, workers, band, full_scale)
     if json:
         emit_json(result)
     else:
         _print(result)
+        if worst:
+            print_table(_table(worst))
     for words in result.get("failed", ()):
         say(f"failed: {words}")
     if any(problem["kind"] == "unreadable" for problem in result["problems"]):
@@ -65,10 +71,11 @@ def _names(folders: list[str]) -> dict[str, Any]:
 
 def _pictures(
     folders: list[str], out: Path | None, workers: int | None, band: int | None, full_scale: float | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[tuple[str, PairLook]]]:
+    """The report, and the worst pairs by key."""
     from nirgan.data.inspection.report import report
     from nirgan.data.inspection.survey import survey
-    from nirgan.reporting.inspection_page import write_page
+    from nirgan.reporting.inspection_page import worst_pairs, write_page
 
     journal = out / "findings.jsonl" if out else None
     with progress("inspecting", unit="pairs") as show:
@@ -84,7 +91,9 @@ def _pictures(
     if out:
         write_page(out / "index.html", seen, result)
         say(f"{out / 'index.html'} shows it with pictures")
-    return result
+    records, looks = seen.listing.records, seen.looks
+    worst = [(records[number].key, pair) for number in worst_pairs(looks, _SHOWN) if (pair := looks[number].pair)]
+    return result, worst
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -102,32 +111,17 @@ def _print(result: dict[str, Any]) -> None:
             typer.echo("           … (all with --json)")
     if not result["problems"]:
         typer.echo("no problems found")
-    if worst := _worst(result.get("pairs", [])):
-        print_table(_table(worst))
 
 
-def _worst(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The pairs with the largest shifts, and then those whose shift is least certain."""
-    measured = [pair for pair in pairs if pair["confidence"] is not None]
-    return sorted(measured, key=lambda pair: (-(_shift(pair) or 0.0), pair["confidence"]))[:_SHOWN]
-
-
-def _shift(pair: dict[str, Any]) -> float | None:
-    """Pixels by which a pair is off; None where that cannot be told."""
-    from nirgan.data.inspection.look import LEAST_CONFIDENCE
-
-    return hypot(pair["x"], pair["y"]) if pair["confidence"] >= LEAST_CONFIDENCE else None
-
-
-def _table(pairs: list[dict[str, Any]]) -> Table:
+def _table(pairs: list[tuple[str, PairLook]]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for column in ("worst pairs", "shift, px", "x", "y", "confidence"):
         table.add_column(column, no_wrap=True, justify="left" if column == "worst pairs" else "right")
-    for pair in pairs:
-        shift = _shift(pair)
-        where = ("?", "", "") if shift is None else tuple(f"{value:.1f}" for value in (shift, pair["x"], pair["y"]))
-        table.add_row(escape(printable(pair["key"])), *where, f"{pair['confidence']:.2f}")
+    for key, pair in pairs:
+        shift = (pair.shift_px, pair.x, pair.y) if pair.shift_px is not None else ()
+        where = [f"{value:.1f}" for value in shift] or ["?", "", ""]
+        table.add_row(escape(printable(key)), *where, f"{pair.confidence:.2f}")
     return table

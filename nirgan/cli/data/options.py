@@ -15,6 +15,9 @@ Specs = Annotated[list[str], typer.Option("--data", help="A folder, LAYOUT:FOLDE
 TaskName = Annotated[str, typer.Option(help="nir2rgb or gray2rgb.")]
 PairingName = Annotated[str | None, typer.Option(help="registered, unregistered or unpaired; default: the layout's.")]
 Seed = Annotated[int, typer.Option(min=0)]
+Band = Annotated[int | None, typer.Option(min=1, help="Band that is the source.")]
+FullScale = Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes; default: by cores and number of pairs.")]
 
 
 def open_described(specs: list[str], task: str, pairing: str | None, seed: int, **options: Any) -> Data:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nirgan.cli.data.options import PairingName, Seed, Specs, TaskName, open_described
+from nirgan.cli.data.options import Band, FullScale, PairingName, Seed, Specs, TaskName, open_described
 from nirgan.cli.output import Json, emit_json, say
 
 
@@ -19,8 +19,8 @@ def command(
     crop: Annotated[int, typer.Option(min=8, help="Side of the training crop in pixels.")] = 128,
     count: Annotated[int, typer.Option(min=1, max=64, help="Number of samples.")] = 8,
     seed: Seed = 0,
-    band: Annotated[int | None, typer.Option(min=1, help="Band that is the source.")] = None,
-    full_scale: Annotated[float | None, typer.Option(help="Stored source value that means 1.0.")] = None,
+    band: Band = None,
+    full_scale: FullScale = None,
     set_: Annotated[list[str], typer.Option("--set", help="As in train: --set dataset.augment.scale=0.2")] = [],  # noqa: B006
     json: Json = False,
 ) -> None:

@@ -76,8 +76,9 @@ def read_index(folder: Path) -> list[Entry] | None:
         header, *rows = csv.reader(io.StringIO(text, newline=""))
         entries = [_entry(row) for row in rows]
         told = {(entry.shard, row[-1]) for entry, row in zip(entries, rows, strict=True)}
-        there = {(path.name, _mark(path)) for path in shards_in(folder)}
-        sizes = {path.name: path.stat().st_size for path in shards_in(folder)}
+        tars = shards_in(folder)
+        there = {(path.name, _mark(path)) for path in tars}
+        sizes = {path.name: path.stat().st_size for path in tars}
     except (OSError, ValueError, csv.Error):
         return None
     fits = tuple(header) == COLUMNS and told == there

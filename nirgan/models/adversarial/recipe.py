@@ -45,7 +45,8 @@ class Adversarial(KeepsLightness):
     Args:
         task: ``gray2rgb``.
         crop: Side of the training crop, at least 32.
-        lambda_adversarial: Weight of the adversarial term.
+        lambda_adversarial: Weight of the adversarial term; None takes the recipe's: 0.1, beside a mean squared error
+            0.001.
         lambda_l1: Weight of the mean absolute error of a and b, divided by 110.
         lambda_own: Factor on the recipe's own terms; 0 leaves them out.
         gan: Least squares or cross-entropy.
@@ -63,7 +64,7 @@ class Adversarial(KeepsLightness):
         *,
         task: Task,
         crop: int,
-        lambda_adversarial: Strength = 0.1,
+        lambda_adversarial: Strength | None = None,
         lambda_l1: Weight = 0.0,
         lambda_own: Weight = 1.0,
         gan: Literal["lsgan", "bce"] = "lsgan",
@@ -80,7 +81,10 @@ class Adversarial(KeepsLightness):
         discriminator = PatchDiscriminator(3, width=judge_width)
         init_normal(discriminator)
         self.networks[DISCRIMINATOR] = discriminator
-        self._lambda_adversarial, self._lambda_l1, self._lambda_own = lambda_adversarial, lambda_l1, lambda_own
+        if lambda_adversarial is not None:
+            self.lambda_adversarial = lambda_adversarial
+        self._lambda_l1, self._lambda_own = lambda_l1, lambda_own
+        self.judged_alone = not lambda_own
         self._criterion = gan_criterion(gan)
         self._drawing = {stage.name: self._phases_that_draw(stage) for stage in self.stages}
         if not any(self._drawing.values()):
@@ -141,7 +145,7 @@ class Adversarial(KeepsLightness):
             return own
         return [
             *(replace(term, weight=self._lambda_own * term.weight) for term in own),
-            Term("adversarial", self._lambda_adversarial, lambda v: judged_as(v["logits_fake"], True, criterion)),
+            Term("adversarial", self.lambda_adversarial, lambda v: judged_as(v["logits_fake"], True, criterion)),
             Term("l1_ab", self._lambda_l1, lambda v: l1(v["ab"] / AB_SCALE, v["target_ab"] / AB_SCALE)),
         ]
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from nirgan.color.ab_bins import BINS, annealed_mean, bin_shares, class_weights, soft_encode
+from nirgan.color.lab import AB_SCALE
 from nirgan.data.sample import Sample
 from nirgan.errors import NirganError
 from nirgan.generators.features import build_features, output_stride
@@ -30,8 +31,6 @@ PAPER = "arXiv 1603.08511"
 CELL = 4
 """Pixels, in each direction, whose colour is predicted together."""
 TEMPERATURE = 0.38
-AB_SCALE = 110
-"""Value of a and b that becomes 1 in regression."""
 GREY = 5
 """A picture with no a and no b beyond this teaches nothing about colour."""
 PRIOR_SIDE = 64
@@ -116,6 +115,8 @@ class ColorfulColorization(KeepsLightness):
         super().__init__()
         self._classifies = variant in ("full", "class")
         self._kind = _head_of(variant, head)
+        if not self._classifies:
+            self.lambda_adversarial = 1e-3  # a squared error is a hundredth after a few steps, and 0.1 all that counts
         self._mix = mix if variant == "full" else 1.0
         self._neighbours = neighbours
         network = build_features(generator, source_channels, features, width=width, options=generator_options or {})
@@ -136,7 +137,7 @@ class ColorfulColorization(KeepsLightness):
         if not self.ranks_bins:
             self.conditions = ()  # there is nothing to sharpen
         if variant == "l2-ft":
-            self.needs_weights = "weights of variant=full"
+            self.needs_weights = {"variant": "full"}
         if crop % self.stride or crop < 2 * self.stride:
             raise NirganError(
                 f"colorful cannot train the generator '{generator}' at crop {crop}: give a multiple of {self.stride}, "
@@ -163,8 +164,12 @@ class ColorfulColorization(KeepsLightness):
         self.prior.copy_(total / count)
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
-        """Predict the colour of each cell; the truth is that of its first pixel, as in the released net."""
-        source, target = (batch[name][..., :: self._cell, :: self._cell] for name in ("source", "target"))
+        """Predict the colour of each cell; the truth is that of a middle pixel.
+
+        The released net takes the first one, and so draws colours 1.5 pixels too far to the right and down.
+        """
+        middle = slice(self._cell // 2, None, self._cell)
+        source, target = (batch[name][..., middle, middle] for name in ("source", "target"))
         target_ab = true_ab({"target": target})
         drawn = self._drawn(batch["source"])
         views: Views = {"lightness": source.float(), "target_ab": target_ab, "ab": self._decoded(drawn, TEMPERATURE)}
@@ -183,7 +188,7 @@ class ColorfulColorization(KeepsLightness):
         return [Term("l2", 1.0, lambda v: l2(v["ab"] / AB_SCALE, v["target_ab"] / AB_SCALE))]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Lab's a and b (B,2,H,W), enlarged from cells bilinearly."""
+        """Lab's a and b (B,2,H,W), enlarged bilinearly from the middles of cells."""
         ab = self._decoded(self._drawn(source), conditions.get("temperature", TEMPERATURE))
         return F.interpolate(ab, scale_factor=self._cell, mode="bilinear", align_corners=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -74,6 +74,8 @@ class Iizuka(KeepsLightness):
     """
 
     paper = PAPER
+    lambda_adversarial = 1e-3  # a squared error is a hundredth after a few steps, and 0.1 all that counts
+    may_begin_anew = ("classifier.0", "classifier.1")
     fields: ClassVar[tuple[str, ...]] = (LABEL,)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {
@@ -128,7 +130,6 @@ class Iizuka(KeepsLightness):
         generator = LocalGlobal(source_channels, width=width, side=global_side, norm=settings.norm, half_output=half)
         self.networks = nn.ModuleDict({"generator": generator})
         self._alpha, self._classes, self._ab_range = alpha, classes or settings.classes, ab_range
-        self._batch_norm = settings.norm == "batch"
         if alpha:
             self.networks["classifier"] = SceneClassifier(
                 8 * width, hidden or settings.hidden, self._classes, norm=settings.norm
@@ -155,13 +156,24 @@ class Iizuka(KeepsLightness):
         if side % SIDE_STRIDE:
             raise NirganError(f"iizuka: global_side is {side}, but must be a multiple of {SIDE_STRIDE}")
 
+    def check_labels(self, labels: Collection[str]) -> None:
+        """As many as the classifier has classes."""
+        if self._learns_labels and len(labels) > self._classes:
+            some = ", ".join(sorted(labels)[:3])
+            raise NirganError(
+                f"iizuka: the training pictures have {len(labels)} labels ({some}, …), and the classifier tells "
+                f"{self._classes} apart: give --set options.classes={len(labels)}"
+            )
+
     def prepare(self, samples: Iterable[Sample]) -> None:
         """Collect the labels of the training pictures; without any, colours are learnt alone.
 
         Raises:
             NirganError: if there are more than the classifier has classes.
         """
-        if not self._alpha:
+        before = self.labels  # of the weights that training starts from
+        self.vocabulary = pack_names([])
+        if not self._learns_labels:
             return
         labels = sorted({label for sample in samples if (label := sample.extras.get(LABEL))})
         if not labels:
@@ -169,11 +181,10 @@ class Iizuka(KeepsLightness):
                 "iizuka: the pictures have no labels, so there is no classification (as with alpha=0) and the global "
                 "vector learns from colours alone; a folder for each kind of scene would name them"
             )
-        if len(labels) > self._classes:
-            raise NirganError(
-                f"iizuka: the training pictures have {len(labels)} labels ({', '.join(labels[:3])}, …), and the "
-                f"classifier tells {self._classes} apart: give --set options.classes={len(labels)}"
-            )
+        self.check_labels(labels)
+        if before and before != labels:
+            init_kaiming(self.network("classifier.1"))
+            logger.info("iizuka: other labels than those it starts from: the classifier's last layer begins anew")
         self.vocabulary = pack_names(labels)
 
     @property
@@ -186,8 +197,6 @@ class Iizuka(KeepsLightness):
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
         """Draw the colours and, where there are labels, classify; a and b as the output says them, from 0 to 1."""
         source = batch["source"]
-        if self._batch_norm and len(source) < 2:
-            raise NirganError("iizuka: variant=paper takes statistics of the batch: give --batch-size 2 or more")
         drawn, scene = self.networks["generator"](source)
         lightness, target_ab = source.float(), true_ab(batch)
         if drawn.shape[-1] < source.shape[-1]:
@@ -219,17 +228,23 @@ class Iizuka(KeepsLightness):
         """The likeliest label of each source (B,1,H,W) in [0, 1]; sides are multiples of 8.
 
         Raises:
-            NirganError: if training had no labels.
+            NirganError: if training learnt no labels.
         """
         if not self._classifies:
-            raise NirganError("iizuka: these weights know no labels, because training had none or alpha was 0")
+            raise NirganError(
+                "iizuka: these weights know no labels, because training had none, or alpha or lambda_own was 0"
+            )
         labels = self.labels
         logits = self.networks["classifier"](self.networks["generator"](source)[1])[:, : len(labels)]
         return [labels[index] for index in logits.argmax(dim=1).tolist()]
 
     @property
     def _classifies(self) -> bool:
-        return self._alpha > 0 and self.vocabulary.numel() > 0
+        return self._learns_labels and self.vocabulary.numel() > 0
+
+    @property
+    def _learns_labels(self) -> bool:
+        return self._alpha > 0 and not self.judged_alone
 
     def _numbers(self, labels: Sequence[str], like: Tensor) -> Tensor:
         known = {label: number for number, label in enumerate(self.labels)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from nirgan.color.hue_chroma import hue_chroma
 from nirgan.color.lab import lightness_to_gray, rgb_to_lab
 from nirgan.data.sample import Sample
+from nirgan.data.square import central_source
 from nirgan.errors import NirganError
 from nirgan.generators.hypercolumn import CELL, Hypercolumn
 from nirgan.layers.reach import round_up
@@ -27,9 +27,6 @@ from nirgan.models.recipe import At, Optimiser, Phase, Schedule, Stage, Task, Te
 from nirgan.registry import MODELS
 
 PAPER = "arXiv 1603.06668"
-RESCALED_ON = 32
-"""Training pictures that ``norm=rescale`` looks at: each has thousands of points, so few tell a layer's scale."""
-
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -60,6 +57,7 @@ class Larsson(KeepsLightness):
     """
 
     paper = PAPER
+    prepared_on = 32  # each has thousands of points, so few tell a layer's scale
     quiet: ClassVar[Mapping[str, Any]] = {"dropout": 0.0, "positions": 0}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # Short sides are to lie between 352 and 600, so squares of 0.59 to all of them are cut.
@@ -155,7 +153,7 @@ class Larsson(KeepsLightness):
             )
 
     def prepare(self, samples: Iterable[Sample]) -> None:
-        """Start from VGG-16, and bring its layers to one scale on the first training pictures.
+        """Start from VGG-16, and bring its layers to one scale on a few training pictures.
 
         Raises:
             NirganError: if VGG-16's weights are not on this machine; with what to do.
@@ -166,7 +164,7 @@ class Larsson(KeepsLightness):
         if self._pretrained:
             load_vgg(network)
         if self._rescales:
-            rescale(network, self._squares(islice(samples, RESCALED_ON)))
+            rescale(network, self._squares(samples))
         network.started.fill_(True)
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
@@ -231,11 +229,7 @@ class Larsson(KeepsLightness):
         """The central squares of pictures at working size, as the network sees them."""
         side = round_up(self.working_size or 256, self.stride)
         for sample in samples:
-            length = min(sample.source.shape[-2:])
-            top, left = ((each - length) // 2 for each in sample.source.shape[-2:])
-            square = sample.source[None, :, top : top + length, left : left + length].float()
-            small = F.interpolate(square, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-            yield lightness_to_gray(small) - GRAY_MEAN
+            yield lightness_to_gray(central_source(sample, side)[None].float()) - GRAY_MEAN
 
 
 def _divergence(name: str, views: Mapping[str, Any]) -> Tensor:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from nirgan.features import torchvision_state
+from nirgan.features.classifier import IMAGENET_MEAN, IMAGENET_STD
 from nirgan.generators.hypercolumn import Hypercolumn
 
 GRAY_MEAN = 0.4488
 """Taken from grey levels before the network sees them: ImageNet's mean."""
 WIDTH, FC = 64, 4096
 """Of VGG-16."""
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def load_vgg(network: Hypercolumn) -> None:
@@ -76,7 +76,7 @@ def _for_gray(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     The sum over the channels, not their mean; the difference between the means goes into the bias. At the border, where
     VGG pads with its mean colour, this pads with the mean grey.
     """
-    mean, std = (torch.tensor(values, dtype=weight.dtype).view(1, 3, 1, 1) for values in (_MEAN, _STD))
+    mean, std = (torch.tensor(values, dtype=weight.dtype).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     scaled = weight / std
     return scaled.sum(dim=1, keepdim=True), bias + (scaled * (GRAY_MEAN - mean)).sum(dim=(1, 2, 3))
 

@@ -20,7 +20,7 @@ from nirgan.losses.soft_cross_entropy import soft_cross_entropy
 from nirgan.models.hints import HINTS
 from nirgan.models.keeps_lightness import KeepsLightness, true_ab
 from nirgan.models.options import Size, Weight
-from nirgan.models.recipe import At, Condition, Optimiser, Phase, Stage, Task, Term, Views
+from nirgan.models.recipe import At, Condition, Optimiser, Phase, Schedule, Stage, Task, Term, Views
 from nirgan.models.siggraph17.simulated import simulate_hints
 from nirgan.registry import MODELS
 
@@ -32,7 +32,7 @@ GREY = 5
 CLASSIFICATION = "classification"
 """Name of the stage in which classes train the trunk."""
 
-Schedule = Literal["regression", "staged"]
+Course = Literal["regression", "staged"]
 Stop = Annotated[float, Field(ge=0.05, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -94,7 +94,7 @@ class UserGuidedColorization(KeepsLightness):
         crop: int,
         width: Size = 64,
         class_head: bool = False,
-        schedule: Schedule = "regression",
+        schedule: Course = "regression",
         hint_stop: Stop = 0.125,
         reveal: Share = 0.0,
         beta: Weight = 1.0,
@@ -136,8 +136,9 @@ class UserGuidedColorization(KeepsLightness):
             "counted": _coloured(target_ab),
         }
         if logits is not None:
-            # The truth of a cell is its first pixel's.
-            views |= {"logits": logits, "bins": nearest_grid_bin(target_ab[..., ::CELL, ::CELL])[:, None]}
+            # The truth of a cell is a middle pixel's, for all of the cell is scored; the authors take the first one.
+            middle = slice(CELL // 2, None, CELL)
+            views |= {"logits": logits, "bins": nearest_grid_bin(target_ab[..., middle, middle])[:, None]}
         return views
 
     def terms(self, phase: str, at: At) -> Sequence[Term]:
@@ -206,12 +207,13 @@ def _coloured(ab: Tensor) -> Tensor:
     return (ranges.sum(dim=1) >= GREY)[:, None, None]
 
 
-def _stages(schedule: Schedule) -> tuple[Stage, ...]:
+def _stages(schedule: Course) -> tuple[Stage, ...]:
     if schedule == "regression":
-        return (_stage("regression", 1e-4),)
-    return _stage(CLASSIFICATION, 1e-4, 15), _stage("regression", 1e-5, 10), _stage("regression-slow", 1e-6, 5)
+        return (_stage("regression"),)
+    return _stage(CLASSIFICATION, share=15), _stage("regression", 0.1, 10), _stage("regression-slow", 0.01, 5)
 
 
-def _stage(name: str, lr: float, share: float = 1.0) -> Stage:
-    phase = Phase("generator", ("generator",), optimiser=Optimiser(lr=lr, betas=(0.9, 0.999)))
-    return Stage(name, (phase,), share=share)
+def _stage(name: str, rate: float = 1.0, share: float = 1.0) -> Stage:
+    """A stage at that part of the rate."""
+    optimiser = Optimiser(lr=1e-4, betas=(0.9, 0.999), schedule=Schedule(scale=rate))
+    return Stage(name, (Phase("generator", ("generator",), optimiser=optimiser),), share=share)
