@@ -118,9 +118,9 @@ def _of_model(name: str, situation: Situation, routes: list[Route]) -> list[Rout
     if situation.task == "gray2rgb" or pairing in recipe.pairings:
         return [route]
     if pairing == "unregistered" and can_register(recipe):
-        registered = Route(route.task, route.pairs, name, route.why, REGISTRATION)
         aligned = Route(route.task, route.pairs, name, route.why, aligned=True)
-        return [aligned, registered]
+        instead = next(each.why for each in routes if each.settings == REGISTRATION)
+        return [aligned, Route(route.task, route.pairs, name, instead, REGISTRATION)]
     raise NirganError(
         f"{name} takes {' and '.join(recipe.pairings)} pictures, and these are {pairing}: take {routes[0].model}"
     )

@@ -208,6 +208,7 @@ def test_few_many_and_the_machine() -> None:
     assert "dataset.augment.brightness" not in settings(FEW, "cpu", "pix2pix")
     assert "dataset.augment.brightness" not in settings(1, "cpu")  # the preset has its own
     assert "validation.patience" not in settings(FEW, "cpu")
+    assert settings(FEW - 1, "cpu")["validation.every_steps"] < settings(FEW - 1, "gpu")["validation.every_steps"]
     assert settings(MANY + 1, "cpu")["minutes"] == 120
     assert "minutes" not in settings(MANY, "cpu")
     assert settings(MANY, "gpu") == {"preset": "paper"}
@@ -265,6 +266,7 @@ def test_every_model_that_can_take_the_data_gets_an_answer() -> None:
     aligned, registered = plans(advise(Situation("nir2rgb", "unregistered", 300), "s-shape"))
     assert any("data align" in line for line in aligned.commands)
     assert registered.settings["options.registration"] is True
+    assert registered.why[0].startswith("if too few pairs can be aligned")
 
 
 def test_a_baseline_is_prepared_without_rules_of_training() -> None:
