@@ -95,7 +95,7 @@ def test_losses_of_constants_by_hand(at) -> None:
     ssim = (2 * 0.5 * 0.75 + 1e-4) / (0.5**2 + 0.75**2 + 1e-4)
     assert terms == {
         "l1": (1.0, pytest.approx(0.5)),  # |0 - 0.5| in [-1, 1]
-        "ssim": (0.5, pytest.approx(1 - ssim, rel=1e-4)),
+        "ssim": (0.5, pytest.approx(1 - ssim, abs=5e-4)),  # float32 in variances of nothing, beside 0.03²
     }
 
 
@@ -156,11 +156,13 @@ def test_training_lowers_both_terms(task: str, batch, train_step) -> None:
 # --- translation and other parts --------------------------------------------------------------------------------------
 
 
-def test_nir_begins_as_a_softened_copy(batch) -> None:
-    recipe, source = build().eval(), batch(1, 32)["source"]
+@pytest.mark.parametrize("training", [True, False])
+def test_nir_begins_as_a_softened_copy(training: bool, batch, at) -> None:
+    recipe, given = build(width=24).train(training), batch(2, 32)
     with torch.no_grad():
-        found = recipe.compose(source, recipe.predict(source, {}))
-    assert torch.allclose(found, ((2 * source - 1).tanh() + 1).expand(-1, 3, -1, -1) / 2, atol=0.02)
+        found = recipe.compose(given["source"], recipe(given, at)["output"])
+    copy = ((2 * given["source"] - 1).tanh() + 1) / 2
+    assert (found - copy).abs().max() < 0.02
 
 
 def test_grey_begins_grey_and_keeps_lightness(batch) -> None:
@@ -183,7 +185,8 @@ def test_training_and_prediction_draw_the_same(task: str, options: dict[str, Any
         views = recipe(given, at)
         raw = recipe.predict(given["source"], {})
         assert torch.equal(raw, views["output"])
-        assert torch.allclose(recipe.compose(given["source"], raw), views["compared_rgb"], atol=2e-3)
+        assert torch.allclose(recipe.compose(given["source"], raw), views["compared_rgb"], atol=1e-3)
+        assert torch.allclose(recipe.compose(given["source"], views["target"]), given["target"], atol=2e-3)
 
 
 def test_registration_moves_both_compared_pictures(batch, at) -> None:
