@@ -21,8 +21,9 @@ from torch import Tensor
 from nirgan.errors import NirganError
 from nirgan.inference.maps import change_maps
 
-FLIPS = 4
-"""Symmetries that ``--ensemble`` takes if no number is named."""
+MIRRORED = 2
+"""Symmetries that ``--ensemble`` takes if no number is named: a model that never saw the sky below answers pictures
+that stand on their heads worse than it gains by the mean (a decibel less on real NIR scenes)."""
 NUMBERS = (1, 2, 4, 8)
 """How many symmetries can be taken: none but the picture itself, its mirror image, all flips, rotations too."""
 
@@ -76,7 +77,7 @@ def parse_ensemble(wanted: bool, symmetries: int | None) -> int:
     """
     if symmetries is not None:
         return check_ensemble(symmetries)
-    return FLIPS if wanted else 1
+    return MIRRORED if wanted else 1
 
 
 def mean_over_symmetries(predict: Predict, picture: Tensor, conditions: Mapping[str, Any], number: int) -> Tensor:
