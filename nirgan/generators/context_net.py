@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nirgan.errors import NirganError
-from nirgan.layers.affine import Head, coefficient_count, local_affine
+from nirgan.layers.affine import coefficient_count, local_affine
 from nirgan.layers.channel_norm import PixelNorm
+from nirgan.layers.curves import local_curves
 from nirgan.layers.gated_block import GatedBlock, Kernel
 from nirgan.layers.reach import radius, reach
 from nirgan.layers.residual import ResidualBlock
@@ -19,6 +20,10 @@ from nirgan.registry import GENERATORS
 
 BlockKind = Literal["dense", "gated"]
 """Two 3×3 convolutions, or a gated depthwise one: much less arithmetic, and as much memory traffic."""
+
+Drawn = Literal["curves", "affine", "direct"]
+"""What the last convolution draws for each place: a curve from level to colour, an affine function, or the output."""
+Padding = Literal["zeros", "replicate"]
 
 WIDTHS, BLOCKS, DILATIONS = (32, 64, 128, 192, 192), (1, 1, 2, 1), (1, 2, 1)
 CONTEXT_KERNEL: Kernel = 7
@@ -31,28 +36,33 @@ _TAIL = 0.01
 
 @GENERATORS.register("context-net", paper="ours")
 class ContextNet(nn.Module):
-    """Half resolution at once, strided 2×2 convolutions down, dilated gated blocks at the bottom, sums on the way up.
+    """Cells of pixels at once, strided 2×2 convolutions down, dilated gated blocks at the bottom, sums on the way up.
 
-    Nothing runs at full resolution but the last step: with ``head=affine`` enlarged coefficients are applied to the
-    source, whose detail goes on. No layer takes statistics over the picture.
+    Nothing runs at full resolution but the last step: curves or coefficients are enlarged and applied to the source,
+    whose detail goes on. No layer takes statistics over the picture.
 
     Args:
         in_channels: Of the source.
         out_channels: Of the output.
-        widths: Channels at a half, a quarter, … of the resolution; at least two.
+        widths: Channels at the resolution of the cells, at half of that, a quarter, …; at least two.
         blocks: How many at each of them, but for the last, on the way down and again on the way up.
         dilations: One gated block with a 7×7 kernel each, at the last of them.
         block: Of which kind those of ``blocks`` are.
         kernel: Side of the gated blocks' depthwise convolution.
         norm: Of gated blocks, those at the bottom too.
-        head: ``affine``: the last convolution draws, at half resolution, a local affine function of the source;
-            ``direct``: it draws the output, four pixels to a cell.
-        start: Of ``affine``: gain of the source in the output before training.
+        head: ``curves``: the last convolution draws for each cell which colour each level of the source takes there, so
+            that neighbours may differ as the source does; ``affine``: an affine function of the source; ``direct``: the
+            pixels of the cell.
+        start: Of the first two: gain of the source in the output before training.
+        cell: Side of the cells in pixels.
+        knots: Of each curve.
+        padding: Beyond the picture's border: nothing, or its outermost pixels once more.
 
     Raises:
         NirganError: if there are not as many numbers of blocks as widths but one.
 
-    Shape: (B, in_channels, H, W), H and W multiples of ``stride``, to what ``forward`` says.
+    Shape: (B, in_channels, H, W), H and W multiples of ``stride``, to what ``forward`` says; ``apply_to`` makes
+    (B, out_channels, H, W) of it.
     """
 
     def __init__(
@@ -66,8 +76,11 @@ class ContextNet(nn.Module):
         block: BlockKind = "dense",
         kernel: Kernel = 3,
         norm: PixelNorm = "layer",
-        head: Head = "affine",
+        head: Drawn = "curves",
         start: float = 1.0,
+        cell: int = 2,
+        knots: int = 8,
+        padding: Padding = "zeros",
     ) -> None:
         super().__init__()
         if len(widths) < 2 or len(blocks) != len(widths) - 1:
@@ -79,10 +92,10 @@ class ContextNet(nn.Module):
         def stack(width: int, count: int) -> nn.Sequential:
             return nn.Sequential(*(_block(block, width, kernel, norm) for _ in range(count)))
 
-        self.stride = 2 ** len(widths)
-        self._start = start if head == "affine" else None
+        self.stride = cell * 2 ** (len(widths) - 1)
+        self._head, self._start, self._out_channels = head, start, out_channels
         shallow, deeper = list(widths[:-1]), list(widths[1:])
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * in_channels, widths[0], 3, padding=1))
+        self.stem = nn.Sequential(nn.PixelUnshuffle(cell), nn.Conv2d(cell**2 * in_channels, widths[0], 3, padding=1))
         self.encoder = nn.ModuleList(map(stack, shallow, blocks))
         self.down = nn.ModuleList(nn.Conv2d(w, d, 2, stride=2) for w, d in zip(shallow, deeper, strict=True))
         self.context = nn.Sequential(
@@ -94,10 +107,15 @@ class ContextNet(nn.Module):
             for w, d in reversed(list(zip(shallow, deeper, strict=True)))
         )
         self.decoder = nn.ModuleList(map(stack, reversed(shallow), reversed(list(blocks))))
-        drawn = 4 * out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
-        enlarge = nn.PixelShuffle(2) if head == "direct" else nn.Upsample(scale_factor=2, mode="bilinear")
-        self.tail = nn.Sequential(nn.Conv2d(widths[0], drawn, 3, padding=1), enlarge)
+        drawn = {
+            "curves": out_channels * knots,
+            "affine": coefficient_count(in_channels, out_channels),
+            "direct": out_channels * cell**2,
+        }[head]
+        self.tail = nn.Conv2d(widths[0], drawn, 3, padding=1)
+        self._enlarge = nn.PixelShuffle(cell) if head == "direct" else nn.Upsample(scale_factor=cell, mode="bilinear")
         _begin(self)
+        _pad(self, padding)
 
     def forward(self, source: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What ``apply_to`` makes the output of, and the features it was drawn from, for heads of other kinds.
@@ -106,8 +124,8 @@ class ContextNet(nn.Module):
             source: (B, in_channels, H, W) in [-1, 1].
 
         Returns:
-            Coefficients, or with ``head=direct`` colours (B, ·, H, W), not bounded; and features from the bottom up to
-            half resolution, with the widths in reverse order.
+            Curves or coefficients for each cell (B, ·, H / cell, W / cell), or with ``head=direct`` colours for each
+            pixel, not bounded; and features from the bottom up to the cells, with the widths in reverse order.
         """
         skips: list[Tensor] = []
         x = self.stem(source)
@@ -118,21 +136,22 @@ class ContextNet(nn.Module):
         features = [self.context(x)]
         for up, blocks in zip(self.up, self.decoder, strict=True):
             features.append(blocks(skips.pop() + up(features[-1])))
-        return self.tail(features[-1]), features
+        drawn = self.tail(features[-1])
+        return self._enlarge(drawn) if self._head == "direct" else drawn, features
 
     def apply_to(self, source: Tensor, drawn: Tensor) -> Tensor:
         """The output (B, out_channels, H, W) for a source in [-1, 1], not bounded.
 
         Args:
             source: (B, in_channels, H, W).
-            drawn: Of ``forward``, for this source or for a smaller copy of it: coefficients are enlarged, and the
+            drawn: Of ``forward``, for this source or for a smaller copy of it: it is enlarged bilinearly, and the
                 detail is that of the source given here. Colours (``head=direct``) are returned as they are.
         """
-        if self._start is None:
+        if self._head == "direct":
             return drawn
-        if drawn.shape[-2:] != source.shape[-2:]:
-            drawn = F.interpolate(drawn, size=source.shape[-2:], mode="bilinear", align_corners=False)
-        return local_affine(drawn, source, start=self._start)
+        if self._head == "curves":
+            return local_curves(drawn, source, out_channels=self._out_channels, start=self._start)
+        return local_affine(enlarged(drawn, source), source, start=self._start)
 
     @property
     def radius(self) -> int:
@@ -144,7 +163,14 @@ class ContextNet(nn.Module):
         # The way through the bottom sees farthest on both sides; what the sums add lies within it.
         down = [layer for pair in zip(self.encoder, self.down, strict=True) for layer in pair]
         up = [layer for pair in zip(self.up, self.decoder, strict=True) for layer in pair]
-        return reach(nn.Sequential(self.stem, *down, self.context, *up, self.tail), first, last)
+        return reach(nn.Sequential(self.stem, *down, self.context, *up, self.tail, self._enlarge), first, last)
+
+
+def enlarged(drawn: Tensor, source: Tensor) -> Tensor:
+    """What was drawn for cells or for a smaller copy, (B, ·, h, w), at the source's size, bilinearly."""
+    if drawn.shape[-2:] == source.shape[-2:]:
+        return drawn
+    return F.interpolate(drawn, size=source.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _block(kind: BlockKind, width: int, kernel: Kernel, norm: PixelNorm) -> nn.Module:
@@ -165,6 +191,10 @@ def _begin(network: ContextNet) -> None:
         if isinstance(module, ResidualBlock):
             [_, last] = [layer for layer in module.body if isinstance(layer, nn.Conv2d)]
             last.weight.mul_(_BRANCH)
-    for layer in network.tail:
-        if isinstance(layer, nn.Conv2d):
-            layer.weight.mul_(_TAIL)
+    network.tail.weight.mul_(_TAIL)
+
+
+def _pad(network: ContextNet, padding: Padding) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.padding_mode = padding

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nirgan.errors import NirganError
-from nirgan.generators.context_net import ContextNet
+from nirgan.generators.context_net import ContextNet, enlarged
 from nirgan.layers.channel_norm import ChannelNorm
 from nirgan.layers.gated_block import GatedBlock
 from nirgan.layers.reach import reach
@@ -33,7 +33,7 @@ def test_counts_are_those_of_the_card() -> None:
     small = {"widths": (24, 48, 96, 160, 160), "blocks": (1, 1, 1, 1), "dilations": (1, 1, 1)}
     with torch.device("meta"):
         found = [count(ContextNet(1, 3)), count(ContextNet(1, 2)), count(ContextNet(1, 3, **small))]
-    assert found == [3_448_390, 3_447_812, 1_876_230]  # worked by hand, layer by layer
+    assert found == [3_453_592, 3_451_280, 1_880_136]  # worked by hand, layer by layer
     assert 2 * max(found) < 8e6  # bytes in half precision
 
 
@@ -41,16 +41,32 @@ def test_the_registry_builds_it() -> None:
     assert isinstance(GENERATORS.build("context-net", 1, 3, **SMALL), ContextNet)
 
 
-@pytest.mark.parametrize("head", ["affine", "direct"])
+@pytest.mark.parametrize(
+    ("head", "shape"), [("curves", (2, 12, 8, 12)), ("affine", (2, 9, 8, 12)), ("direct", (2, 3, 16, 24))]
+)
 @pytest.mark.parametrize("block", ["dense", "gated"])
-def test_shapes(head: str, block: str) -> None:
-    network = ContextNet(2, 3, **SMALL, head=head, block=block)
+def test_shapes(head: str, shape: tuple[int, ...], block: str) -> None:
+    network = ContextNet(2, 3, **SMALL, head=head, block=block, knots=4, padding="replicate")
     source = torch.rand(2, 2, 16, 24)
     drawn, features = network(source)
-    assert drawn.shape == (2, 3 if head == "direct" else 9, 16, 24)
+    assert drawn.shape == shape
     assert [tuple(each.shape[1:]) for each in features] == [(10, 2, 3), (8, 4, 6), (6, 8, 12)]
     assert network.apply_to(source, drawn).shape == (2, 3, 16, 24)
     assert network.stride == 8
+
+
+def test_larger_cells() -> None:
+    network = ContextNet(1, 3, **SMALL, cell=4)
+    drawn, features = network(torch.rand(1, 1, 32, 48))
+    assert (drawn.shape, features[0].shape) == ((1, 24, 8, 12), (1, 10, 2, 3))
+    assert network.stride == 16
+
+
+def test_a_flat_picture_stays_flat_where_its_border_goes_on() -> None:
+    torch.manual_seed(0)
+    for padding, flat in (("replicate", True), ("zeros", False)):
+        drawn, _ = lively(ContextNet(1, 3, **SMALL, padding=padding))(torch.full((1, 1, 32, 32), 0.5))
+        assert (drawn.std(dim=(2, 3)).max() < 1e-5) == flat
 
 
 @pytest.mark.parametrize(("widths", "blocks"), [((8,), ()), ((8, 8), ()), ((8, 8), (1, 1))])
@@ -74,7 +90,7 @@ def reached(network: ContextNet, column: int, width: int) -> tuple[int, int]:
     """First and last column of the source that a column of what is drawn depends on."""
     source = torch.rand(1, 1, network.stride, width, generator=torch.Generator().manual_seed(0)).double()
     source.requires_grad_()
-    network(source)[0][..., column].sum().backward()
+    enlarged(network(source)[0], source)[..., column].sum().backward()
     assert source.grad is not None
     columns = source.grad.abs().sum((0, 1, 2)).nonzero().flatten().tolist()
     return columns[0], columns[-1]
@@ -93,6 +109,7 @@ def test_reach_by_hand() -> None:
         {"widths": (2, 2), "blocks": (1,), "dilations": (1,)},
         {"widths": (2, 3, 2), "blocks": (1, 2), "dilations": (1, 2)},
         {"widths": (2, 2), "blocks": (1,), "dilations": (), "block": "gated", "kernel": 5, "head": "direct"},
+        {"widths": (2, 2), "blocks": (1,), "dilations": (1,), "cell": 4, "head": "affine"},
     ],
 )
 def test_reach_is_where_gradients_go(options: dict) -> None:
@@ -120,7 +137,7 @@ def test_what_lies_beyond_the_radius_does_not_count() -> None:
     other = source.clone()
     edge = 200 + network.radius + 1
     other[..., edge:] = torch.rand(1, 1, 16, 400 - edge) + 5
-    before, after = network(source)[0], network(other)[0]
+    before, after = (enlarged(network(each)[0], source) for each in (source, other))
     assert torch.allclose(before[..., :201], after[..., :201], atol=1e-5)
     assert (before[..., edge:] - after[..., edge:]).abs().max() > 0.1
 
@@ -145,7 +162,7 @@ def test_features_neither_fade_nor_grow_at_the_start() -> None:
 
 
 def test_coefficients_of_a_small_copy_keep_the_detail_of_the_large_picture() -> None:
-    network = ContextNet(1, 2, **SMALL)
+    network = ContextNet(1, 2, **SMALL, head="affine")
     source = torch.rand(1, 1, 32, 48)
     drawn = torch.randn(1, 4, 16, 24)  # two offsets, two gains
     large = F.interpolate(drawn, size=(32, 48), mode="bilinear", align_corners=False)

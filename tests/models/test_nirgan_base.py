@@ -25,6 +25,7 @@ TINY = {"widths": (8, 16, 16), "blocks": (1, 1), "dilations": (1,), "judge_width
 WEIGHTS = ("l1", "l2", "ssim", "angular", "luminance", "chroma", "edge", "shift", "coarse", "bins", "adversarial")
 OFF = {f"lambda_{name}": 0.0 for name in WEIGHTS}
 ALL = {f"lambda_{name}": 0.1 for name in WEIGHTS}
+ALL_OF = {"nir2rgb": ALL, "gray2rgb": ALL | {"lambda_luminance": 0.0}}
 
 
 def build(task: str = "nir2rgb", crop: int = 32, **options: Any) -> Recipe:
@@ -60,7 +61,7 @@ def test_counts_are_those_of_the_card() -> None:
     with torch.device("meta"):
         full, grey = create_model("nirgan-base"), create_model("nirgan-base", task="gray2rgb")
     counts = [sum(p.numel() for p in recipe.networks["generator"].parameters()) for recipe in (full, grey)]
-    assert counts == [3_448_390, 3_447_812]
+    assert counts == [3_453_592, 3_451_280]
     assert (full.stride, full.whole_picture, full.working_size) == (32, False, None)
     assert full.halo % 32 == 0
     assert set(full.networks) == {"generator"}  # other networks are there when an option asks for them
@@ -81,11 +82,16 @@ def test_other_networks_come_with_their_terms_and_are_not_needed_to_translate() 
     [
         (36, {}, "crop 36: give a multiple of 8, at least 32"),
         (24, {}, "at least 32"),
-        (32, {"dilations": (1, 2)}, "dilation 2 sees past a crop of 32, which has 4 cells.*at most 1"),
-        (32, {"widths": (8, 8, 8, 8, 8), "blocks": (1, 1, 1, 1)}, "give a larger crop"),
+        (
+            32,
+            {"dilations": (1, 2)},
+            "dilation 2 sees past a crop of 32, which is 4 features.*a crop of 56 or more, or options.dilations of at most 1",
+        ),
+        (32, {"widths": (8, 8, 8, 8, 8), "blocks": (1, 1, 1, 1)}, "give a crop of 128 or more$"),
         (32, {"blocks": (1,)}, "3 widths and 1 numbers of blocks"),
         (32, OFF, "nothing to learn"),
         (32, {"kernel": 4}, "'kernel' is 4"),
+        (32, {"task": "gray2rgb", "lambda_luminance": 1.0}, "gray2rgb keeps the source's lightness"),
         (32, {"lambda_edge": -1.0}, "'lambda_edge' is -1.0"),
     ],
 )
@@ -128,7 +134,7 @@ def test_each_idea_can_stand_alone(task: str, name: str) -> None:
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 @pytest.mark.parametrize("more", [{}, {"spectral": True, "augment_judged": True}, {"block": "gated", "head": "direct"}])
 def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
-    options = {**TINY, **ALL, **more}
+    options = {**TINY, **ALL_OF[task], **more}
     config = resolve_config({"model": "nirgan-base", "preset": "tiny", "task": task, "options": options})
     recipe = build(task, **options)
     recorded = run_steps(recipe, synthetic_batch(2, 32, task=task), 3, method_of(config).optimiser)
@@ -259,7 +265,7 @@ def test_registration_moves_both_compared_pictures() -> None:
     assert "registration" in recipe.stages[0].phases[-1].trains
 
 
-@pytest.mark.parametrize("head", ["affine", "direct"])
+@pytest.mark.parametrize("head", ["curves", "affine", "direct"])
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
     # As it begins, grey pictures get colours that sRGB has; NIR ones need something to see.
@@ -279,7 +285,15 @@ def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
     assert (lightness(composed) - batch["source"]).abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("options", [{}, {"block": "gated", "kernel": 5}, {"head": "direct", "dilations": (1, 1)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"block": "gated", "kernel": 5, "head": "affine"},
+        {"head": "direct", "dilations": (1, 1)},
+        {"cell": 4, "widths": (8, 16), "blocks": (1,), "padding": "replicate"},
+    ],
+)
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> None:
     recipe = lively(build(task, **options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,18 @@ from nirgan.color.guided import upsample_guided
 from nirgan.color.lab import AB_SCALE, recoloured, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
-from nirgan.generators.context_net import BLOCKS, CONTEXT_KERNEL, DILATIONS, WIDTHS, BlockKind, ContextNet
+from nirgan.generators.context_net import (
+    BLOCKS,
+    CONTEXT_KERNEL,
+    DILATIONS,
+    WIDTHS,
+    BlockKind,
+    ContextNet,
+    Drawn,
+    Padding,
+    enlarged,
+)
 from nirgan.layers.ab_head import AbHead
-from nirgan.layers.affine import Head
 from nirgan.layers.channel_norm import PixelNorm
 from nirgan.layers.diff_augment import Changes, changed, draw_changes
 from nirgan.layers.gated_block import Kernel
@@ -55,22 +64,26 @@ class NirganBase(Recipe):
     Args:
         task: ``nir2rgb``: the output is RGB. ``gray2rgb``: it is a and b, and lightness stays the source's.
         source_channels: Of the source.
-        crop: Side of the training crop: a multiple of 2 to the power of as many as there are widths, at least 32, and
-            large enough for the dilations.
-        widths: Channels at a half, a quarter, … of the resolution.
+        crop: Side of the training crop: a multiple of the network's stride (32 by default), at least 32, and large
+            enough for the dilations.
+        widths: Channels at the resolution of the cells, at half of that, a quarter, ….
         blocks: How many at each of these but the last, down and up again.
         dilations: Of the gated blocks at the last.
         block: Dense or gated ones elsewhere.
         kernel: Of those gated ones.
         norm: Of gated blocks: over the channels of each pixel, or none.
-        head: Local affine functions of the source, which keep its detail, or draw the output.
+        head: Which colour each level of the source takes at each place, or local affine functions of the source: both
+            keep its detail; or draw the output.
+        cell: Side in pixels of the cells that the network begins and ends with.
+        knots: Of each curve.
+        padding: Beyond the picture's border.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two of RGB in [0, 1].
         lambda_ssim: Of structural dissimilarity.
         lambda_angular: Of the angle between colours.
         angle: How that is measured: in proportion (``chord``), or squared (``cosine``).
-        lambda_luminance: Of the mean absolute error of luminance; ``gray2rgb``, which keeps it, goes without.
+        lambda_luminance: Of the mean absolute error of luminance; not for ``gray2rgb``, which keeps it.
         lambda_chroma: Of the mean absolute error of colour differences.
         lambda_edge: Of the mean absolute error of Sobel gradients.
         lambda_shift: Of the mean absolute error that forgives shifts by a pixel.
@@ -126,7 +139,10 @@ class NirganBase(Recipe):
         block: BlockKind = "dense",
         kernel: Kernel = 3,
         norm: PixelNorm = "layer",
-        head: Head = "affine",
+        head: Drawn = "curves",
+        cell: Literal[2, 4] = 2,
+        knots: Size = 8,
+        padding: Padding = "zeros",
         working_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
@@ -147,6 +163,8 @@ class NirganBase(Recipe):
     ) -> None:
         super().__init__()
         self._ab = task == "gray2rgb"
+        if self._ab and lambda_luminance:
+            raise NirganError("nirgan-base: lambda_luminance is for nir2rgb: gray2rgb keeps the source's lightness")
         out_channels = 2 if self._ab else 3
         generator = ContextNet(
             source_channels,
@@ -159,6 +177,9 @@ class NirganBase(Recipe):
             norm=norm,
             head=head,
             start=0.0 if self._ab else 1.0,  # a and b start at grey, RGB as a copy
+            cell=cell,
+            knots=knots,
+            padding=padding,
         )
         self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
@@ -170,7 +191,7 @@ class NirganBase(Recipe):
             "l2": (lambda_l2, l2),
             "ssim": (lambda_ssim, ssim_loss),
             "angular": (lambda_angular, partial(angular, measure=angle)),
-            "luminance": (0.0 if self._ab else lambda_luminance, luminance_l1),
+            "luminance": (lambda_luminance, luminance_l1),
             "chroma": (lambda_chroma, chroma_l1),
             "edge": (lambda_edge, edge_l1),
             "shift": (lambda_shift, shift_tolerant_l1),
@@ -191,18 +212,19 @@ class NirganBase(Recipe):
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
         """Whole strides, and so large that the farthest taps at the bottom meet something of the picture."""
-        stride = 2 ** len(options.get("widths", WIDTHS))
+        stride = options.get("cell", 2) * 2 ** (len(options.get("widths", WIDTHS)) - 1)
         if crop < SMALLEST or crop % stride:
             raise NirganError(
                 f"nirgan-base cannot train at crop {crop}: give a multiple of {stride}, at least {SMALLEST}"
             )
         # Taps that never do would keep their random start, and meet features in larger pictures.
-        dilation, cells = max(options.get("dilations", DILATIONS), default=0), crop // stride
-        if dilation * (CONTEXT_KERNEL // 2) >= cells:
-            most = (cells - 1) // (CONTEXT_KERNEL // 2)
+        dilation, sides = max(options.get("dilations", DILATIONS), default=0), crop // stride
+        if dilation * (CONTEXT_KERNEL // 2) >= sides:
+            most = (sides - 1) // (CONTEXT_KERNEL // 2)
+            larger = f"a crop of {stride * (dilation * (CONTEXT_KERNEL // 2) + 1)} or more"
             raise NirganError(
-                f"nirgan-base: dilation {dilation} sees past a crop of {crop}, which has {cells} cells at the bottom: "
-                + (f"give dilations of at most {most}, or a larger crop" if most else "give a larger crop")
+                f"nirgan-base: dilation {dilation} sees past a crop of {crop}, which is {sides} features wide at the "
+                f"bottom: give {larger}" + (f", or options.dilations of at most {most}" if most else "")
             )
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
@@ -267,12 +289,12 @@ class NirganBase(Recipe):
         ]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Coefficients, or with ``head=direct`` colours, at the source's size.
+        """Curves or coefficients, or with ``head=direct`` colours, at the source's size.
 
         They make RGB in [-1, 1], or Lab's a and b in their own units.
         """
         drawn, _ = self._generator(2 * source - 1)
-        return AB_SCALE * drawn if self._ab else drawn
+        return enlarged(AB_SCALE * drawn if self._ab else drawn, source)
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """RGB in [0, 1] at the source's full size, whose detail the coefficients are applied to."""
