@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 TITLES = {"nir2rgb": "NIR to RGB", "gray2rgb": "Grey to RGB"}
-SPLITS = ("test", "val")
+CHOSEN = {
+    "test": "`best` was chosen by validation during training, `last` was not chosen.\n",
+    "val": "`best` was chosen by validation on pictures of this very split, which flatters it; `last` was not chosen.\n",
+}
+"""What must be known of the two kinds of weights, by the split that is scored."""
 GREY: Mapping[str, Any] = {"task": "gray2rgb", "features": {"pretrained": False}}
 """Settings for grey pictures; features of weights that others trained would be no equal start, and may be missing."""
 
@@ -55,6 +60,7 @@ def command(
     from nirgan.reporting.sheets import csv_table
 
     check_choices(task, split)
+    check_no_other_table(out, split)
     # The settings of tables that were made before there were tasks say nothing of them, and can be gone on with.
     common = {"preset": preset, "data": data or [], "seed": seed} | ({} if task == "nir2rgb" else GREY)
     given = settings_of(list(methods_of(model) or models_for(task)), common, minutes=minutes, steps=steps or ())
@@ -85,14 +91,25 @@ def check_choices(task: str, split: str) -> None:
     """Raise NirganError for a task or a split that there is not."""
     if task not in TITLES:
         raise NirganError(f"--task {task}: give {' or '.join(TITLES)}")
-    if split not in SPLITS:
-        raise NirganError(f"--split {split}: give {' or '.join(SPLITS)}")
+    if split not in CHOSEN:
+        raise NirganError(f"--split {split}: give {' or '.join(CHOSEN)}")
+
+
+def check_no_other_table(out: Path, split: str) -> None:
+    """Raise NirganError if ``out`` holds the table of another split, which this one would replace."""
+    path = out / "table.csv"
+    rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else ()
+    there = {row["split"] for row in rows if row.get("split")}  # a table of former days does not say
+    if there - {split}:
+        raise NirganError(f"{path}: scores of the {', '.join(there)} split; give another --out for --split {split}")
 
 
 def methods_of(given: Sequence[str] | None) -> Iterator[str]:
-    """What was asked for, with the files of folders in place of these."""
+    """What was asked for, with the files of folders in place of these, unless a folder has the name of a model."""
+    from nirgan.models import list_models
+
     for method in given or ():
-        if not Path(method).is_dir():
+        if method in list_models() or not Path(method).is_dir():
             yield method
         elif files := sorted(Path(method).glob("*.yaml")):
             yield from map(str, files)
@@ -140,11 +157,14 @@ def markdown(tables: SeriesTables, title: str, against: str | None, best: Mappin
     """Headings, words and tables."""
     yield f"# {title}: all trained alike\n"
     yield tables.conditions()
-    yield "`best` was chosen by validation during training, `last` was not chosen.\n"
+    yield CHOSEN[tables.split]
     yield tables.whole()
-    if against and len(best) > 1:
+    if against and against not in best:
+        yield f"Nothing stands beside `{against}`: it failed, and was left out.\n"
+    compared = against if against in best and len(best) > 1 else None
+    if compared:
         yield f"## Beside `{against}`\n\nBest weights, model minus `{against}`, picture by picture.\n"
-        yield tables.beside(against, best)
+        yield tables.beside(compared, best)
     yield "## Beside the plain copy of the source\n\nModel minus copy, picture by picture.\n"
     yield tables.beside_copy()
     yield "## Training\n"
@@ -152,9 +172,9 @@ def markdown(tables: SeriesTables, title: str, against: str | None, best: Mappin
     if parts := tables.by_category():
         yield "## By category\n\nMeans; models with their best weights.\n"
         yield parts
-        if against and len(best) > 1:
+        if compared:
             yield f"## Beside `{against}`, by category\n\nBest weights, model minus `{against}`, picture by picture.\n"
-            yield tables.beside_by_category(against, best)
+            yield tables.beside_by_category(compared, best)
 
 
 if __name__ == "__main__":

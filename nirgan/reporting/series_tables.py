@@ -45,6 +45,11 @@ class SeriesTables:
         first = next(iter(self.results.values()))
         return conditions([result["training"]["settings"] for result in self.results.values()], first["best"])
 
+    @property
+    def split(self) -> str:
+        """The part of the data that was scored."""
+        return str(next(iter(self.results.values()))["best"]["split"])
+
     def whole(self) -> str:
         """Scores over all pictures with their intervals."""
         rows = [
@@ -98,7 +103,8 @@ class SeriesTables:
     def records(self) -> Iterator[dict[str, Any]]:
         """Rows of a CSV: all lines, with the facts of the training and the hash of the weights."""
         for name, weights, category, group in self._lines():
-            row = {"model": name, "weights": weights, "category": category, "pictures": group["count"]}
+            row = {"model": name, "weights": weights, "category": category, "split": self.split}
+            row["pictures"] = group["count"]
             if weights:
                 of, training = self.results[name][weights]["weights"], self.results[name]["training"]
                 facts = {key: value for key, value in training.items() if key != "settings"}

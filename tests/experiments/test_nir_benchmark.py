@@ -67,7 +67,9 @@ def test_trains_scores_and_writes_tables(table: Callable[..., Ended]) -> None:
     text = (OUT / "table.md").read_text()
     for words in ("| pix2pix best |", "| asym-cyclegan last |", "| baseline lookup |", "| urban (1) | baseline copy |"):
         assert words in text
-    assert "2 steps of training each, preset tiny, seed 0. Protocol nirgan-1 on 2 pictures" in text
+    assert "2 steps of training each, preset tiny, seed 0. Protocol nirgan-1 on 2 pictures of the test split" in text
+    assert "`best` was chosen by validation during training" in text
+    assert {row["split"] for row in rows} == {"test"}
 
 
 def test_compares_with_one_of_them_on_the_split_that_is_asked_for(table: Callable[..., Ended]) -> None:
@@ -92,6 +94,11 @@ def test_compares_with_one_of_them_on_the_split_that_is_asked_for(table: Callabl
     results = read_results(runs[1], "val").summary
     assert (results["split"], results["count"]) == ("val", 2)
     assert float(rows_of(OUT)["one", "best"]["psnr"]) == results["metrics"]["psnr"]["mean"]
+    assert "on 2 pictures of the val split" in text
+    assert "on pictures of this very split, which flatters it" in text
+    refused = table("--steps", 1, "--model", "asym-cyclegan").refused
+    assert "table.csv: scores of the val split; give another --out for --split test" in refused
+    assert (OUT / "table.md").read_text() == text
 
 
 def test_wrong_choices_are_refused_before_any_training(table: Callable[..., Ended]) -> None:
@@ -144,6 +151,25 @@ def test_a_model_that_fails_leaves_the_others(table: Callable[..., Ended]) -> No
     done = table("--steps", 1, "--model", "pix2pix", "--model", "asym-cyclegan")
     done.failed("pix2pix")
     assert "| asym-cyclegan last |" in (OUT / "table.md").read_text()
+
+
+def test_the_others_go_on_without_the_one_that_they_are_compared_with(table: Callable[..., Ended]) -> None:
+    (OUT / "runs" / "pix2pix").mkdir(parents=True)
+    (OUT / "runs" / "pix2pix" / "notes.txt").write_text("somebody's")
+    others = ("mean-color", "gray", "random-color")
+    models = [part for name in (*others, "pix2pix") for part in ("--model", name)]
+    done = table("--task", "gray2rgb", "--steps", 1, *models, "--against", "pix2pix")
+    done.failed("pix2pix")
+    text = (OUT / "table.md").read_text()
+    assert all(f"| {name} best |" in text for name in others)
+    assert "Nothing stands beside `pix2pix`" in text
+
+
+def test_a_model_counts_before_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pix2pix").mkdir()
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-benchmark" / "run.py"))
+    assert list(program["methods_of"](["pix2pix"])) == ["pix2pix"]
 
 
 def test_an_unknown_model_is_refused_before_any_training(table: Callable[..., Ended]) -> None:

@@ -85,7 +85,7 @@ def test_other_networks_come_with_their_terms_and_are_not_needed_to_translate() 
         (
             32,
             {"dilations": (1, 2)},
-            "dilation 2 sees past a crop of 32, which is 4 features.*a crop of 56 or more, or options.dilations of at most 1",
+            "dilation 2 sees past a crop of 32, which is 4 features.*56 or more, or options.dilations of at most 1",
         ),
         (32, {"widths": (8, 8, 8, 8, 8), "blocks": (1, 1, 1, 1)}, "give a crop of 128 or more$"),
         (32, {"blocks": (1,)}, "3 widths and 1 numbers of blocks"),
