@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 TITLES = {"nir2rgb": "NIR to RGB", "gray2rgb": "Grey to RGB"}
 CHOSEN = {
     "test": "`best` was chosen by validation during training, `last` was not chosen.\n",
-    "val": "`best` was chosen by validation on pictures of this very split, which flatters it; `last` was not chosen.\n",
+    "val": "`best` was chosen by validation on pictures of this very split, which flatters it; `last` was not.\n",
 }
 """What must be known of the two kinds of weights, by the split that is scored."""
 GREY: Mapping[str, Any] = {"task": "gray2rgb", "features": {"pretrained": False}}
