@@ -12,6 +12,7 @@ from nirgan.data.places import expanded
 from nirgan.errors import NirganError
 from nirgan.inference.find import shipped_for
 from nirgan.models import recipe_class
+from nirgan.models.crops import largest_crop, trains_at
 from nirgan.models.keeps_lightness import KeepsLightness
 from nirgan.models.options import can_register, resolve_options
 from nirgan.models.recipe import Recipe
@@ -170,23 +171,28 @@ def _crop(model: str, settings: Mapping[str, Any], situation: Situation) -> tupl
     prefix = "options."
     own = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
     recipe = recipe_class(model, own)
-    preset, side = _preset(recipe, settings), situation.short_side
-    crop = int(preset.get("crop", 256))
+    crop, side = int(_preset(recipe, settings).get("crop", 256)), situation.short_side
     if side is None or side >= crop or issubclass(recipe, Untrained):
         return 0, ""
-    options = resolve_options(model, recipe, {**preset.get("options", {}), **own})
-    for smaller in range(side - side % _CROP_STEP, _SMALLEST_CROP - 1, -_CROP_STEP):
-        if _trains_at(recipe, smaller, options):
-            return smaller, f"crops of {smaller} pixels: the smallest picture has a side of {side}"
-    return 0, f"the smallest picture has a side of {side} pixels: leave out what is smaller than the crop of {crop}"
 
+    def options(preset: Mapping[str, Any]) -> dict[str, Any]:
+        return resolve_options(model, recipe, {**preset.get("options", {}), **own})
 
-def _trains_at(recipe: type[Recipe], crop: int, options: Mapping[str, Any]) -> bool:
-    try:
-        recipe.check_crop(crop, options)
-    except NirganError:
-        return False
-    return True
+    def fitting(preset: Mapping[str, Any]) -> int:
+        return largest_crop(recipe, side, options(preset), step=_CROP_STEP, least=_SMALLEST_CROP)
+
+    preset = _preset(recipe, settings)
+    if smaller := fitting(preset):
+        return smaller, f"crops of {smaller} pixels: the smallest picture has a side of {side}"
+    crops = range(_SMALLEST_CROP, crop, _CROP_STEP)
+    least = next((each for each in crops if trains_at(recipe, each, options(preset))), crop)
+    words = (
+        f"the smallest picture has a side of {side} pixels: leave out what is smaller than {least}, for --crop {least}"
+    )
+    # The preset of smaller networks may take what this one does not; it has its own length.
+    if smaller := fitting(_preset(recipe, {"preset": "small"})):
+        words += f"; or keep them with --preset small --crop {smaller}"
+    return 0, words
 
 
 def _commands(route: Route, situation: Situation, settings: Mapping[str, Any]) -> tuple[str, ...]:

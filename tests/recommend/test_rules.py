@@ -223,6 +223,24 @@ def test_crops_fit_the_smallest_picture(side: int, crop: int | None) -> None:
     assert any("leave out" in why for why in advice.plan.why) == (side < 64)
 
 
+def test_what_the_preset_cannot_crop_another_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses_small(cls: Any, crop: int, options: Any) -> None:
+        if crop < options["width"]:
+            raise NirganError("too small")
+
+    monkeypatch.setattr(recipe_class("cyclegan"), "check_crop", classmethod(refuses_small))
+    widths = {"paper": {"options": {"width": 150}}, "small": {"options": {"width": 80}}}
+    monkeypatch.setattr(recipe_class("cyclegan"), "presets", widths)
+
+    def words(side: int) -> str:
+        plan = advise(Situation("nir2rgb", "none", 500, "gpu", short_side=side), "cyclegan").plan
+        return next(why for why in plan.why if "smallest picture" in why)
+
+    assert words(200) == "crops of 192 pixels: the smallest picture has a side of 200"
+    assert words(130).endswith("smaller than 160, for --crop 160; or keep them with --preset small --crop 128")
+    assert words(70).endswith("smaller than 160, for --crop 160")
+
+
 # --- models that are asked about --------------------------------------------------------------------------------------
 
 
