@@ -11,6 +11,7 @@ from nirgan.cli.output import Json, emit_json
 
 if TYPE_CHECKING:
     from nirgan.models.recipe import Recipe
+    from nirgan.models.weights import WeightsInfo
 
 group = typer.Typer(
     help="List models and shipped weights, show a model (networks, parameters, options), pack weights.",
@@ -21,11 +22,11 @@ group = typer.Typer(
 @group.command("list")
 def list_(json: Json = False) -> None:
     """List every model, and the weights that ship; plug-ins are named without being loaded."""
-    from nirgan.inference.find import shipped_weights
+    from nirgan.inference.find import shipped_infos
     from nirgan.registry import MODELS
 
     rows = [_row(name) for name in MODELS.names()]
-    weights = [_weights_row(name, file) for name, file in shipped_weights().items()]
+    weights = [_weights_row(name, info) for name, info in shipped_infos().items()]
     if json:
         emit_json({"models": rows, "weights": weights})
         return
@@ -119,11 +120,11 @@ def _row(name: str) -> dict[str, Any]:
     }
 
 
-def _weights_row(name: str, file: Path) -> dict[str, Any]:
-    from nirgan.models.weights import read_info
+def _weights_row(name: str, info: WeightsInfo) -> dict[str, Any]:
+    from nirgan.inference.find import shipped_weights
 
-    info = read_info(file)
-    return {"name": name, "task": info.task, "model": info.model, "step": info.step, "bytes": file.stat().st_size}
+    size = shipped_weights()[name].stat().st_size
+    return {"name": name, "task": info.task, "model": info.model, "step": info.step, "bytes": size}
 
 
 def _defaults(recipe: type[Recipe]) -> dict[str, Any]:

@@ -55,9 +55,31 @@ def test_each_has_a_name_and_is_the_default_of_its_task(shipped: Path, tmp_path:
 def test_who_names_no_task_has_nir_pictures(shipped: Path, tmp_path: Path) -> None:
     assert find_weights(None, None, tmp_path / "runs").stem == "nirgan-nir"
     (shipped / "nirgan-nir.safetensors").unlink()
-    with pytest.raises(NirganError, match=r"only for gray2rgb.*none ships"):
+    only = r"nothing is trained yet under .*/ and only nirgan-gray for gray2rgb \(--task gray2rgb\) ships: run `nirgan"
+    with pytest.raises(NirganError, match=only):
         find_weights(None, None, tmp_path / "runs")
     assert shipped_for("nir2rgb") == ""
+    save_toy(tmp_path / "runs" / "mine" / "checkpoints" / "best" / "weights.safetensors", "toy-copy", task="gray2rgb")
+    with pytest.raises(NirganError, match=r"for the task nir2rgb under .*/ \(only for gray2rgb\) and only nirgan-gray"):
+        find_weights(None, "nir2rgb", tmp_path / "runs")
+    (shipped / "nirgan-gray.safetensors").unlink()
+    with pytest.raises(NirganError, match=r"\(only for gray2rgb\) and none ships"):
+        find_weights(None, "nir2rgb", tmp_path / "runs")
+
+
+def test_damaged_ones_are_passed_over_unless_they_are_named(
+    shipped: Path, nirgan: Nirgan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shipped / "nirgan-gray.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+    listed = json.loads(nirgan("models", "list", "--json").out)["weights"]
+    assert [row["name"] for row in listed] == ["nirgan-nir"]
+    assert "nirgan-gray.safetensors: not a whole safetensors file" in caplog.text
+    ended = nirgan("recommend", "--pairs", "registered", "--count", 300, "--device", "cpu")
+    assert ended.code == 0
+    assert "--weights nirgan-nir" in ended.out
+    assert shipped_for("gray2rgb") == ""
+    assert find_weights(None, None, tmp_path / "runs").stem == "nirgan-nir"
+    assert "nirgan-gray.safetensors" in nirgan("translate", "a.png", "--weights", "nirgan-gray").refused
 
 
 def test_what_somebody_trained_comes_first(shipped: Path, tmp_path: Path) -> None:
