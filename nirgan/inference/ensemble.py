@@ -73,8 +73,10 @@ def parse_ensemble(wanted: bool, symmetries: int | None) -> int:
     """``--ensemble`` and ``--symmetries N`` as typed on a command line: the second says the first by itself.
 
     Raises:
-        NirganError: as ``check_ensemble``.
+        NirganError: as ``check_ensemble``, and for one, which is none.
     """
+    if symmetries == 1:
+        raise NirganError("--symmetries 1 is no ensemble: give 2, 4 or 8, or leave it out")
     if symmetries is not None:
         return check_ensemble(symmetries)
     return MIRRORED if wanted else 1

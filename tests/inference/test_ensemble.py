@@ -158,6 +158,9 @@ def test_other_numbers_are_refused(number: Any) -> None:
 
 def test_options_say_how_many() -> None:
     assert [parse_ensemble(*given) for given in ((False, None), (True, None), (True, 8), (False, 2))] == [1, 2, 8, 2]
+    for wanted in (False, True):
+        with pytest.raises(NirganError, match="--symmetries 1 is no ensemble: give 2, 4 or 8"):
+            parse_ensemble(wanted, 1)
 
 
 # --- what recipes keep and are told -----------------------------------------------------------------------------------
