@@ -57,6 +57,8 @@ class ContextNet(nn.Module):
         cell: Side of the cells in pixels.
         knots: Of each curve.
         padding: Beyond the picture's border: nothing, or its outermost pixels once more.
+        dropout: Probability, while training, that a channel is left out of what goes down to the next resolution, or on
+            from a block at the bottom.
 
     Raises:
         NirganError: if there are not as many numbers of blocks as widths but one.
@@ -81,6 +83,7 @@ class ContextNet(nn.Module):
         cell: int = 2,
         knots: int = 8,
         padding: Padding = "zeros",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if len(widths) < 2 or len(blocks) != len(widths) - 1:
@@ -101,6 +104,7 @@ class ContextNet(nn.Module):
         self.context = nn.Sequential(
             *(GatedBlock(widths[-1], kernel=CONTEXT_KERNEL, dilation=each, norm=norm) for each in dilations)
         )
+        self.drop = nn.Dropout2d(dropout)
         # Narrowed before it is enlarged: a quarter of the work.
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(d, w, 1), nn.Upsample(scale_factor=2, mode="bilinear"))
@@ -132,8 +136,10 @@ class ContextNet(nn.Module):
         for blocks, down in zip(self.encoder, self.down, strict=True):
             x = blocks(x)
             skips.append(x)
-            x = down(x)
-        features = [self.context(x)]
+            x = self.drop(down(x))
+        for block in self.context:
+            x = self.drop(block(x))
+        features = [x]
         for up, blocks in zip(self.up, self.decoder, strict=True):
             features.append(blocks(skips.pop() + up(features[-1])))
         drawn = self.tail(features[-1])

@@ -206,3 +206,18 @@ def test_a_gated_block_begins_small() -> None:
     x = torch.randn(1, 8, 8, 8)
     change = GatedBlock(8)(x) - x
     assert 0 < change.std() < 0.2 * x.std()
+
+
+def test_dropout_leaves_whole_channels_out_while_training() -> None:
+    torch.manual_seed(0)
+    network = lively(ContextNet(1, 3, **SMALL, dropout=0.5))
+    source = torch.rand(1, 1, 16, 16)
+    calm = network(source)[0]
+    assert torch.equal(calm, network(source)[0])
+    network.train()
+    dropped: list[torch.Tensor] = []
+    network.drop.register_forward_hook(lambda _, __, out: dropped.append(out))
+    assert not torch.allclose(calm, network(source)[0])
+    assert len(dropped) == 3  # twice on the way down, once at the bottom
+    silent = [(~channels.flatten(2).any(2)).float().mean() for channels in dropped]
+    assert 0.1 < sum(silent) / 3 < 0.9

@@ -44,7 +44,7 @@ from nirgan.losses.luminance_l1 import luminance_l1
 from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
 from nirgan.losses.ssim import ssim_loss
-from nirgan.models.options import Count, Size, Weight
+from nirgan.models.options import Count, Dropout, Size, Weight
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -77,6 +77,7 @@ class NirganBase(Recipe):
         cell: Side in pixels of the cells that the network begins and ends with.
         knots: Of each curve.
         padding: Beyond the picture's border.
+        dropout: Of channels, in the generator.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two of RGB in [0, 1].
@@ -99,7 +100,7 @@ class NirganBase(Recipe):
     paper = PAPER
     tasks = ("nir2rgb", "gray2rgb")
     pairings: tuple[str, ...] = ("registered",)
-    quiet: ClassVar[Mapping[str, Any]] = {"augment_judged": False}
+    quiet: ClassVar[Mapping[str, Any]] = {"augment_judged": False, "dropout": 0.0}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # There is no paper: this is the full setting, for a GPU.
         "paper": {
@@ -143,6 +144,7 @@ class NirganBase(Recipe):
         cell: Literal[2, 4] = 2,
         knots: Size = 8,
         padding: Padding = "zeros",
+        dropout: Dropout = 0.0,
         working_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
@@ -180,6 +182,7 @@ class NirganBase(Recipe):
             cell=cell,
             knots=knots,
             padding=padding,
+            dropout=dropout,
         )
         self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
