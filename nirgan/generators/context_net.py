@@ -56,12 +56,13 @@ class ContextNet(nn.Module):
         start: Of the first two: gain of the source in the output before training.
         cell: Side of the cells in pixels.
         knots: Of each curve.
+        finest: How many of the first resolutions the way up leaves out: what is drawn is as coarse then, and smooth.
         padding: Beyond the picture's border: nothing, or its outermost pixels once more.
         dropout: Probability, while training, that a channel is left out of what goes down to the next resolution, or on
             from a block at the bottom.
 
     Raises:
-        NirganError: if there are not as many numbers of blocks as widths but one.
+        NirganError: if there are not as many numbers of blocks as widths but one, or nothing is left of the way up.
 
     Shape: (B, in_channels, H, W), H and W multiples of ``stride``, to what ``forward`` says; ``apply_to`` makes
     (B, out_channels, H, W) of it.
@@ -82,6 +83,7 @@ class ContextNet(nn.Module):
         start: float = 1.0,
         cell: int = 2,
         knots: int = 8,
+        finest: int = 0,
         padding: Padding = "zeros",
         dropout: float = 0.0,
     ) -> None:
@@ -91,6 +93,9 @@ class ContextNet(nn.Module):
                 f"{len(widths)} widths and {len(blocks)} numbers of blocks: give two widths or more, and a number of "
                 "blocks for each but the last"
             )
+
+        if not finest < len(widths):
+            raise NirganError(f"finest is {finest}, but there are {len(widths)} resolutions: give a smaller number")
 
         def stack(width: int, count: int) -> nn.Sequential:
             return nn.Sequential(*(_block(block, width, kernel, norm) for _ in range(count)))
@@ -108,16 +113,17 @@ class ContextNet(nn.Module):
         # Narrowed before it is enlarged: a quarter of the work.
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(d, w, 1), nn.Upsample(scale_factor=2, mode="bilinear"))
-            for w, d in reversed(list(zip(shallow, deeper, strict=True)))
+            for w, d in reversed(list(zip(shallow, deeper, strict=True))[finest:])
         )
-        self.decoder = nn.ModuleList(map(stack, reversed(shallow), reversed(list(blocks))))
+        self.decoder = nn.ModuleList(map(stack, reversed(shallow[finest:]), reversed(blocks[finest:])))
+        side = cell * 2**finest
         drawn = {
             "curves": out_channels * knots,
             "affine": coefficient_count(in_channels, out_channels),
-            "direct": out_channels * cell**2,
+            "direct": out_channels * side**2,
         }[head]
-        self.tail = nn.Conv2d(widths[0], drawn, 3, padding=1)
-        self._enlarge = nn.PixelShuffle(cell) if head == "direct" else nn.Upsample(scale_factor=cell, mode="bilinear")
+        self.tail = nn.Conv2d(widths[finest], drawn, 3, padding=1)
+        self._enlarge = nn.PixelShuffle(side) if head == "direct" else nn.Upsample(scale_factor=side, mode="bilinear")
         _begin(self)
         _pad(self, padding)
 
@@ -128,8 +134,8 @@ class ContextNet(nn.Module):
             source: (B, in_channels, H, W) in [-1, 1].
 
         Returns:
-            Curves or coefficients for each cell (B, ·, H / cell, W / cell), or with ``head=direct`` colours for each
-            pixel, not bounded; and features from the bottom up to the cells, with the widths in reverse order.
+            Curves or coefficients for each cell of cell · 2^finest pixels (B, ·, h, w), or with ``head=direct`` colours
+            for each pixel, not bounded; and features from the bottom up to where they are drawn.
         """
         skips: list[Tensor] = []
         x = self.stem(source)

@@ -62,6 +62,16 @@ def test_larger_cells() -> None:
     assert network.stride == 16
 
 
+def test_what_is_drawn_may_be_coarse() -> None:
+    network = ContextNet(1, 3, **SMALL, finest=1)
+    drawn, features = network(torch.rand(1, 1, 16, 24))
+    assert drawn.shape == (1, 24, 4, 6)
+    assert [tuple(each.shape[1:]) for each in features] == [(10, 2, 3), (8, 4, 6)]
+    assert count(network) < count(ContextNet(1, 3, **SMALL))
+    with pytest.raises(NirganError, match="finest is 3, but there are 3 resolutions"):
+        ContextNet(1, 3, **SMALL, finest=3)
+
+
 def test_a_flat_picture_stays_flat_where_its_border_goes_on() -> None:
     torch.manual_seed(0)
     for padding, flat in (("replicate", True), ("zeros", False)):
@@ -110,6 +120,7 @@ def test_reach_by_hand() -> None:
         {"widths": (2, 3, 2), "blocks": (1, 2), "dilations": (1, 2)},
         {"widths": (2, 2), "blocks": (1,), "dilations": (), "block": "gated", "kernel": 5, "head": "direct"},
         {"widths": (2, 2), "blocks": (1,), "dilations": (1,), "cell": 4, "head": "affine"},
+        {"widths": (2, 2, 2), "blocks": (1, 1), "dilations": (1,), "finest": 1},
     ],
 )
 def test_reach_is_where_gradients_go(options: dict) -> None:

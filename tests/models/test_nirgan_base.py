@@ -203,6 +203,8 @@ def test_bins_are_those_of_the_cells_mean_colour() -> None:
     nearest = (ab_bins() - ab).norm(dim=1).argmin()
     assert (views["bins"][:, 0] == nearest).all()
     assert torch.allclose(views["shares"].sum(1), torch.ones(2, 4, 4))
+    coarse = build(lambda_bins=1.0, finest=2)(batch, at_step())
+    assert coarse["bin_logits"].shape == (2, 313, 4, 4)
     shallow = build(lambda_bins=1.0, widths=(8, 16), blocks=(1,))(batch, at_step())
     assert shallow["bin_logits"].shape == (2, 313, 8, 8)  # a quarter is the coarsest there is
 

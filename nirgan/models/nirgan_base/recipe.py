@@ -76,6 +76,7 @@ class NirganBase(Recipe):
             keep its detail; or draw the output.
         cell: Side in pixels of the cells that the network begins and ends with.
         knots: Of each curve.
+        finest: Resolutions that the way up leaves out.
         padding: Beyond the picture's border.
         dropout: Of channels, in the generator.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
@@ -143,6 +144,7 @@ class NirganBase(Recipe):
         head: Drawn = "curves",
         cell: Literal[2, 4] = 2,
         knots: Size = 8,
+        finest: Count = 0,
         padding: Padding = "zeros",
         dropout: Dropout = 0.0,
         working_size: Size | None = None,
@@ -181,12 +183,13 @@ class NirganBase(Recipe):
             start=0.0 if self._ab else 1.0,  # a and b start at grey, RGB as a copy
             cell=cell,
             knots=knots,
+            finest=finest,
             padding=padding,
             dropout=dropout,
         )
         self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
-            self._bins_level = min(BINS_LEVEL, len(widths) - 1)
+            self._bins_level = max(finest, min(BINS_LEVEL, len(widths) - 1))
             self.networks["bins"] = AbHead(widths[self._bins_level], "ab-bins")
         if lambda_adversarial:
             self.networks["discriminator"] = _judge(source_channels + out_channels, judge_width, spectral=spectral)
@@ -205,7 +208,7 @@ class NirganBase(Recipe):
             raise NirganError("nirgan-base: all weights are 0, so there is nothing to learn: set options.lambda_l1=1")
         # Channels that get brighter together; a and b must not: they would be another colour.
         self._lit = (source_channels if self._ab else source_channels + 3) if augment_judged else None
-        self._warmup_steps, self._direct = warmup_steps, head == "direct"
+        self._warmup_steps, self._direct, self._finest = warmup_steps, head == "direct", finest
         trained = ("generator", "bins") if lambda_bins else ("generator",)
         self.stages = (Stage("train", _phases(trained, judged=lambda_adversarial > 0)),)
         self.stride = generator.stride
@@ -255,7 +258,7 @@ class NirganBase(Recipe):
         """
         if "bins" not in self.networks:
             return {}
-        told = features[-1 - self._bins_level]
+        told = features[-1 - (self._bins_level - self._finest)]
         cells = F.avg_pool2d(target.float(), target.shape[-1] // told.shape[-1])
         bins, shares = soft_encode(rgb_to_lab(cells)[:, 1:])
         return {"bin_logits": self.networks["bins"](told), "bins": bins, "shares": shares}
