@@ -13,12 +13,13 @@ from nirgan.losses.angular import DARK, ROUND, angular
 from nirgan.losses.chroma_l1 import chroma_l1
 from nirgan.losses.coarse_l1 import coarse_l1
 from nirgan.losses.edge_l1 import edge_l1
+from nirgan.losses.gain_l1 import gain_l1
 from nirgan.losses.luminance_l1 import luminance_l1
 from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.metrics import angular_error
 from nirgan.registry import LOSSES
 
-ALL = (angular, chroma_l1, coarse_l1, edge_l1, luminance_l1, shift_tolerant_l1)
+ALL = (angular, chroma_l1, coarse_l1, edge_l1, gain_l1, luminance_l1, shift_tolerant_l1)
 
 
 def colour(red: float, green: float, blue: float, side: int = 2) -> Tensor:
@@ -32,7 +33,7 @@ def pictures(side: int = 32, count: int = 2) -> tuple[Tensor, Tensor]:
 
 
 def test_they_are_registered() -> None:
-    names = {"angular", "chroma-l1", "coarse-l1", "edge-l1", "luminance-l1", "shift-tolerant-l1"}
+    names = {"angular", "chroma-l1", "coarse-l1", "edge-l1", "gain-l1", "luminance-l1", "shift-tolerant-l1"}
     assert names <= set(LOSSES.names())
 
 
@@ -171,3 +172,23 @@ def test_small_copies_forget_texture() -> None:
     assert float(coarse_l1(flat + 0.2, flat)) == pytest.approx(0.2, rel=1e-5)
     halves = 0.4 * ((columns // 4 % 2) - 0.5)  # stripes of four pixels: seen at a quarter, not at a sixteenth
     assert float(coarse_l1(flat + halves, flat)) == pytest.approx(0.2 / 2, rel=1e-5)
+
+
+# --- gain -------------------------------------------------------------------------------------------------------------
+
+
+def test_exposure_of_each_picture_is_forgiven() -> None:
+    target, _ = pictures()
+    exposed = target * torch.tensor([0.5, 2.0]).view(2, 1, 1, 1)
+    assert float(gain_l1(exposed, target)) == pytest.approx(0, abs=1e-6)
+    assert float(gain_l1(10 * target, target)) == pytest.approx(1.5 * float(target.mean()), rel=1e-4)  # a quarter of 10
+
+
+def test_gain_by_hand() -> None:
+    # g = (1·1 + 0·1 + 0·1) / 1: two channels are off by 1, and their gradient alone is left.
+    output = colour(1, 0, 0).requires_grad_()
+    value = gain_l1(output, torch.ones(1, 3, 2, 2))
+    assert float(value.detach()) == pytest.approx(2 / 3)
+    value.backward()
+    assert output.grad is not None
+    assert [float(part.sum()) for part in output.grad[0]] == pytest.approx([0, -1 / 3, -1 / 3])

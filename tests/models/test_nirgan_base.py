@@ -22,7 +22,20 @@ from nirgan.testing.conformance import run_steps
 from nirgan.training.train import method_of
 
 TINY = {"widths": (8, 16, 16), "blocks": (1, 1), "dilations": (1,), "judge_width": 8}
-WEIGHTS = ("l1", "l2", "ssim", "angular", "luminance", "chroma", "edge", "shift", "coarse", "bins", "adversarial")
+WEIGHTS = (
+    "l1",
+    "l2",
+    "gain",
+    "ssim",
+    "angular",
+    "luminance",
+    "chroma",
+    "edge",
+    "shift",
+    "coarse",
+    "bins",
+    "adversarial",
+)
 OFF = {f"lambda_{name}": 0.0 for name in WEIGHTS}
 ALL = {f"lambda_{name}": 0.1 for name in WEIGHTS}
 ALL_OF = {"nir2rgb": ALL, "gray2rgb": ALL | {"lambda_luminance": 0.0}}
@@ -158,6 +171,8 @@ def test_terms_of_nir_by_hand() -> None:
     values = {name: float(term.fn(views).detach()) for name, term in active(recipe, "generator").items()}
     assert values["l1"] == pytest.approx(0.2, rel=1e-4)  # of [-1, 1]
     assert values["l2"] == pytest.approx(0.01, rel=1e-4)  # of [0, 1]
+    best = (batch["target"] * unit).sum((1, 2, 3), keepdim=True) / unit.square().sum((1, 2, 3), keepdim=True)
+    assert values["gain"] == pytest.approx(float((best * unit - batch["target"]).abs().mean()), rel=1e-4)
     assert values["luminance"] == pytest.approx(0.1, rel=1e-4)
     assert values["chroma"] == pytest.approx(0, abs=1e-6)
     assert values["edge"] == pytest.approx(0, abs=1e-6)

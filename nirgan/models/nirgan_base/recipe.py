@@ -38,6 +38,7 @@ from nirgan.losses.chroma_l1 import chroma_l1
 from nirgan.losses.coarse_l1 import coarse_l1
 from nirgan.losses.edge_l1 import edge_l1
 from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
+from nirgan.losses.gain_l1 import gain_l1
 from nirgan.losses.l1 import l1
 from nirgan.losses.l2 import l2
 from nirgan.losses.luminance_l1 import luminance_l1
@@ -81,7 +82,8 @@ class NirganBase(Recipe):
         dropout: Of channels, in the generator.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
-        lambda_l2: Of the mean squared error, as all that follow but the last two of RGB in [0, 1].
+        lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
+        lambda_gain: Of the mean absolute error after the gain of each picture that brings it nearest.
         lambda_ssim: Of structural dissimilarity.
         lambda_angular: Of the angle between colours.
         angle: How that is measured: in proportion (``chord``), or squared (``cosine``).
@@ -150,6 +152,7 @@ class NirganBase(Recipe):
         working_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
+        lambda_gain: Weight = 0.0,
         lambda_ssim: Weight = 0.5,
         lambda_angular: Weight = 0.5,
         angle: Measure = "chord",
@@ -195,6 +198,7 @@ class NirganBase(Recipe):
             self.networks["discriminator"] = _judge(source_channels + out_channels, judge_width, spectral=spectral)
         self._losses: dict[str, tuple[float, Loss]] = {
             "l2": (lambda_l2, l2),
+            "gain": (lambda_gain, gain_l1),
             "ssim": (lambda_ssim, ssim_loss),
             "angular": (lambda_angular, partial(angular, measure=angle)),
             "luminance": (lambda_luminance, luminance_l1),
