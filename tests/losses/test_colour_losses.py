@@ -186,7 +186,7 @@ def test_exposure_of_each_picture_is_forgiven() -> None:
 
 def test_gain_by_hand() -> None:
     # g = (1·1 + 0·1 + 0·1) / 1: two channels are off by 1, and their gradient alone is left.
-    output = colour(1, 0, 0).requires_grad_()
+    output = colour(1.0, 0.0, 0.0).requires_grad_()
     value = gain_l1(output, torch.ones(1, 3, 2, 2))
     assert float(value.detach()) == pytest.approx(2 / 3)
     value.backward()

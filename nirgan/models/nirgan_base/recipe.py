@@ -37,8 +37,8 @@ from nirgan.losses.angular import Measure, angular
 from nirgan.losses.chroma_l1 import chroma_l1
 from nirgan.losses.coarse_l1 import coarse_l1
 from nirgan.losses.edge_l1 import edge_l1
-from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
 from nirgan.losses.gain_l1 import gain_l1
+from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
 from nirgan.losses.l1 import l1
 from nirgan.losses.l2 import l2
 from nirgan.losses.luminance_l1 import luminance_l1
