@@ -145,7 +145,9 @@ def test_each_idea_can_stand_alone(task: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-@pytest.mark.parametrize("more", [{}, {"spectral": True, "augment_judged": True}, {"block": "gated", "head": "direct"}])
+@pytest.mark.parametrize(
+    "more", [{}, {"spectral": True, "augment_judged": True, "members": 2}, {"block": "gated", "head": "direct"}]
+)
 def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
     options = {**TINY, **ALL_OF[task], **more}
     config = resolve_config({"model": "nirgan-base", "preset": "tiny", "task": task, "options": options})
@@ -308,6 +310,7 @@ def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
         {},
         {"block": "gated", "kernel": 5, "head": "affine"},
         {"head": "direct", "dilations": (1, 1)},
+        {"members": 2, "finest": 1},
         {"cell": 4, "widths": (8, 16), "blocks": (1,), "padding": "replicate"},
     ],
 )
@@ -315,8 +318,9 @@ def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
 def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> None:
     recipe = lively(build(task, **options))
     if task == "gray2rgb":  # colours within sRGB: outside, chroma is reduced in steps
-        for parameter in recipe.networks["generator"].tail.parameters():  # type: ignore[union-attr]
-            parameter.mul_(0.01)
+        for member in recipe.networks["generator"].members:  # type: ignore[union-attr]
+            for parameter in member.tail.parameters():
+                parameter.mul_(0.01)
     side = 3 * recipe.halo + 2 * recipe.stride
     source = torch.rand(1, side // 2, 2 * side, generator=torch.Generator().manual_seed(0))
     whole, tiled = (translate_source(recipe, source, tile=tile) for tile in (0, side))

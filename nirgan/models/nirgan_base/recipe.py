@@ -16,6 +16,7 @@ from nirgan.color.guided import upsample_guided
 from nirgan.color.lab import AB_SCALE, recoloured, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
+from nirgan.generators.committee import Committee
 from nirgan.generators.context_net import (
     BLOCKS,
     CONTEXT_KERNEL,
@@ -80,6 +81,7 @@ class NirganBase(Recipe):
         finest: Resolutions that the way up leaves out.
         padding: Beyond the picture's border.
         dropout: Of channels, in the generator.
+        members: Networks that share each batch while they learn, and whose answers are averaged.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
@@ -149,6 +151,7 @@ class NirganBase(Recipe):
         finest: Count = 0,
         padding: Padding = "zeros",
         dropout: Dropout = 0.0,
+        members: Size = 1,
         working_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
@@ -173,7 +176,8 @@ class NirganBase(Recipe):
         if self._ab and lambda_luminance:
             raise NirganError("nirgan-base: lambda_luminance is for nir2rgb: gray2rgb keeps the source's lightness")
         out_channels = 2 if self._ab else 3
-        generator = ContextNet(
+        make = partial(
+            ContextNet,
             source_channels,
             out_channels,
             widths=widths,
@@ -190,7 +194,7 @@ class NirganBase(Recipe):
             padding=padding,
             dropout=dropout,
         )
-        self.networks = nn.ModuleDict({"generator": generator})
+        self.networks = nn.ModuleDict({"generator": Committee(make, members)})
         if lambda_bins:
             self._bins_level = max(finest, min(BINS_LEVEL, len(widths) - 1))
             self.networks["bins"] = AbHead(widths[self._bins_level], "ab-bins")
@@ -215,8 +219,8 @@ class NirganBase(Recipe):
         self._warmup_steps, self._direct, self._finest = warmup_steps, head == "direct", finest
         trained = ("generator", "bins") if lambda_bins else ("generator",)
         self.stages = (Stage("train", _phases(trained, judged=lambda_adversarial > 0)),)
-        self.stride = generator.stride
-        self.halo = round_up(generator.radius, self.stride)
+        self.stride = self._generator.first.stride
+        self.halo = round_up(self._generator.first.radius, self.stride)
         self.working_size = working_size
 
     @classmethod
@@ -241,7 +245,7 @@ class NirganBase(Recipe):
         """Translate; source, target and output in [-1, 1] (a and b divided by 110), compared pictures in [0, 1] too."""
         source, generator = 2 * batch["source"] - 1, self._generator
         drawn, features = generator(source)
-        output = generator.apply_to(source, drawn)
+        output = generator.first.apply_to(source, drawn)
         target = rgb_to_lab(batch["target"].float())[:, 1:] / AB_SCALE if self._ab else 2 * batch["target"] - 1
         views: Views = {"source": source, "target": target, "output": output, "compared": output}
         if any(weight for weight, _ in self._losses.values()):
@@ -312,13 +316,13 @@ class NirganBase(Recipe):
         if self._direct:  # the source's edges are all that tells where colours of a smaller picture end
             output = upsample_guided(raw, source.mean(dim=1, keepdim=True))
         else:
-            output = self._generator.apply_to(2 * source - 1, raw.float())
+            output = self._generator.first.apply_to(2 * source - 1, raw.float())
         return keep_lightness(source, output) if self._ab else ((output + 1) / 2).clamp(0, 1)
 
     @property
-    def _generator(self) -> ContextNet:
+    def _generator(self) -> Committee:
         generator = self.networks["generator"]
-        assert isinstance(generator, ContextNet)
+        assert isinstance(generator, Committee)
         return generator
 
 
