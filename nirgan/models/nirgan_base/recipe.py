@@ -117,17 +117,17 @@ class NirganBase(Recipe):
             "options": {"working_size": 256, "members": 2},
         },
         "small": {
-            "batch_size": 9,
+            "batch_size": 8,
             "crop": 160,
             "minutes": 25.0,
             "ema": {"decay": 0.999},
-            "dataset": {"augment": {"scale": 0.3, "brightness": 0.1, "gamma": 0.1}},
+            "dataset": {"augment": {"scale": 0.4, "brightness": 0.1, "gamma": 0.1}},
             "options": {
-                "widths": [24, 48, 96, 120, 120],
+                "widths": [24, 48, 96, 160, 160],
                 "blocks": [1, 1, 1, 1],
                 "dilations": [1, 1, 1],
-                "working_size": 192,
-                "members": 3,
+                "working_size": 256,
+                "members": 2,
             },
         },
         "tiny": {
