@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nirgan.cli.ensemble import Ensemble, Symmetries
 from nirgan.cli.output import Json, emit_json, print_table, say
 from nirgan.cli.progress import progress
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def command(
     weights: Annotated[
-        str | None, typer.Option(help="File, run, checkpoint folder or shipped name; default: the newest run.")
+        str | None,
+        typer.Option(help="File, run, checkpoint folder or shipped name; default: the newest run, else what ships."),
     ] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Folder or card with the truth; repeatable. Default: the run's own data.")
@@ -36,12 +38,15 @@ def command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     tile: Annotated[str, typer.Option(help="auto, 0 for whole pictures, or the tiles' side in pixels.")] = "auto",
+    ensemble: Ensemble = False,
+    symmetries: Symmetries = None,
     json: Json = False,
 ) -> None:
     """Score a model's pictures against the truth; copying the source and a colour table stand beside it.
 
     Started by torchrun, the processes share the pictures, and the first one writes and speaks for all.
     """
+    from nirgan.inference.ensemble import parse_ensemble
     from nirgan.inference.processes import this_process
     from nirgan.reporting.score_weights import score_weights
 
@@ -59,6 +64,7 @@ def command(
             max_pixels=max_pixels,
             device=device,
             tile=tile,
+            ensemble=parse_ensemble(ensemble, symmetries),
             shared=True,
             on_progress=show,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,23 +11,31 @@ from nirgan.cli.output import Json, emit_json
 
 if TYPE_CHECKING:
     from nirgan.models.recipe import Recipe
+    from nirgan.models.weights import WeightsInfo
 
 group = typer.Typer(
-    help="List the models and show one: paper, tasks, pairings, networks, parameters.", no_args_is_help=True
+    help="List models and shipped weights, show a model (networks, parameters, options), pack weights.",
+    no_args_is_help=True,
 )
 
 
 @group.command("list")
 def list_(json: Json = False) -> None:
-    """List every model; plug-ins are named without being loaded."""
+    """List every model, and the weights that ship; plug-ins are named without being loaded."""
+    from nirgan.inference.find import shipped_infos
     from nirgan.registry import MODELS
 
     rows = [_row(name) for name in MODELS.names()]
+    weights = [_weights_row(name, info) for name, info in shipped_infos().items()]
     if json:
-        emit_json({"models": rows})
+        emit_json({"models": rows, "weights": weights})
         return
     for row in rows:
         typer.echo(f"{row['name']:<16} {', '.join(row['tasks']):<20} {', '.join(row['pairings']):<38} {row['paper']}")
+    for row in weights:
+        typer.echo(
+            f"--weights {row['name']:<16} {row['task']:<10} {row['model']}, {row['bytes'] / 2**20:.1f} MiB, shipped"
+        )
 
 
 @group.command()
@@ -75,6 +84,27 @@ def show(
         typer.echo(f"  preset    {preset:<24} {values}")
 
 
+@group.command()
+def pack(
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="File, run or checkpoint folder.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, NAME.safetensors.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write weights again in half precision: half as large, as those that ship; they still compute in float32."""
+    from nirgan.errors import NirganError
+    from nirgan.inference.find import find_weights
+    from nirgan.models.half import write_half
+
+    if out.exists() and not overwrite:
+        raise NirganError(f"{out} is already there; name another file or use --overwrite")
+    written = write_half(find_weights(weights), out)
+    if json:
+        emit_json({"written": str(out), "bytes": written})
+    else:
+        typer.echo(f"{out}: {written / 2**20:.2f} MiB")
+
+
 def _row(name: str) -> dict[str, Any]:
     from nirgan.registry import MODELS
 
@@ -88,6 +118,13 @@ def _row(name: str) -> dict[str, Any]:
         "pairings": [str(p) for p in getattr(recipe, "pairings", ())],
         "paper": entry.paper or getattr(recipe, "paper", ""),
     }
+
+
+def _weights_row(name: str, info: WeightsInfo) -> dict[str, Any]:
+    from nirgan.inference.find import shipped_weights
+
+    size = shipped_weights()[name].stat().st_size
+    return {"name": name, "task": info.task, "model": info.model, "step": info.step, "bytes": size}
 
 
 def _defaults(recipe: type[Recipe]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str | None, typer.Option(help="As in `nirgan models list`; default: asym-cyclegan.")] = None,
+    model: Annotated[str | None, typer.Option(help="As in `nirgan models list`; default: nirgan-base.")] = None,
     preset: Annotated[str | None, typer.Option(help="paper, small (two CPU cores) or tiny (tests).")] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Folder or card; repeatable. Default: the built-in scenes.")

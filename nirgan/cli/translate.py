@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nirgan.cli.ensemble import Ensemble, Symmetries
 from nirgan.cli.output import Json, emit_json, say
 from nirgan.cli.progress import progress
 from nirgan.errors import NirganError
@@ -25,16 +26,19 @@ def command(
     context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures and folders of pictures.")],
     weights: Annotated[
-        str | None, typer.Option(help="A file, run, checkpoint folder or shipped name; default: the newest run.")
+        str | None,
+        typer.Option(help="A file, run, checkpoint folder or shipped name; default: the newest run, else what ships."),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="nir2rgb or gray2rgb: of which task the newest run is taken.")
+        str | None, typer.Option(help="nir2rgb or gray2rgb: of which task the newest run, or what ships, is taken.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     tile: Annotated[
         str, typer.Option(metavar="auto|0|PX", help="Side of tiles; 0: never tile; auto: as memory allows.")
     ] = "auto",
+    ensemble: Ensemble = False,
+    symmetries: Symmetries = None,
     depth: Annotated[str, typer.Option(metavar="8|16|same", help="Bits per channel; same: as the input.")] = "same",
     format: Annotated[
         str | None, typer.Option(help="png, tiff or jpeg; default: TIFF for TIFF, PNG for the rest.")
@@ -68,10 +72,19 @@ def command(
 
         from nirgan.inference import load, translate_files
         from nirgan.inference.conditions import parse_conditions, resolve_conditions
+        from nirgan.inference.ensemble import parse_ensemble
         from nirgan.inference.predict import parse_tile
         from nirgan.inference.processes import this_process
 
-        translator = load(weights, task=task, device=device, tile=parse_tile(tile), band=band, full_scale=full_scale)
+        translator = load(
+            weights,
+            task=task,
+            device=device,
+            tile=parse_tile(tile),
+            ensemble=parse_ensemble(ensemble, symmetries),
+            band=band,
+            full_scale=full_scale,
+        )
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         given = parse_conditions(translator.recipe, extra, known)
         translator.conditions = resolve_conditions(translator.recipe, given)

@@ -50,6 +50,14 @@ def lab_to_unlimited_rgb(lab: Tensor) -> Tensor:
     return torch.where(linear < 0, -curve(-linear), curve(linear))  # not abs(): that has no gradient at 0
 
 
+def recoloured(rgb: Tensor, ab: Tensor) -> Tensor:
+    """SRGB with the lightness of a picture (B,3,H,W) in [0, 1] and other a and b (B,2,H,W), for what is learnt from.
+
+    It runs on below 0 and above 1, as ``lab_to_unlimited_rgb``; for results there is ``nirgan.color.gamut``.
+    """
+    return lab_to_unlimited_rgb(torch.cat([100 * lightness(rgb.float()), ab.float()], dim=1))
+
+
 def lightness(rgb: Tensor) -> Tensor:
     """L*/100 of sRGB (…,3,H,W) in [0, 1] as (…,1,H,W): the source of the task gray2rgb."""
     weights = torch.tensor(_LUMINANCE, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)

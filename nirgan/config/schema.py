@@ -132,7 +132,7 @@ class RunConfig(Section):
     Limits: give one of ``steps``, ``epochs`` and ``minutes``, or none for the recipe's own length.
     """
 
-    model: str = "asym-cyclegan"
+    model: str = "nirgan-base"
     preset: str = "paper"
     options: dict[str, Any] = {}
     """The recipe's own options, checked against its constructor."""

@@ -27,7 +27,7 @@ from nirgan.data.pictures import (
     scale_of,
 )
 from nirgan.data.sample import LABEL, Pairing, Sample, SampleKey
-from nirgan.data.sizes import Size, check_sizes, target_scale
+from nirgan.data.sizes import Fitting, Size, check_sizes, sixteens, target_scale
 from nirgan.data.window import Window, scaled
 from nirgan.errors import NirganError
 
@@ -47,7 +47,8 @@ class TrainingSet:
     disk cache, else from their files. Pickles without what is in memory, so that workers may be spawned.
 
     With a ``working_size``, the short side at which a recipe predicts, a crop shows what it would of a picture of that
-    size: a larger square is cut and reduced, or a smaller one enlarged, so that no picture is too small.
+    size: a larger square is cut and reduced, or a smaller one enlarged, so that no picture is too small. Where there is
+    none and some are, ``fitting`` says what crop to advise.
 
     Attributes:
         sources: Records that a key's ``source`` counts.
@@ -66,6 +67,7 @@ class TrainingSet:
         disk: DiskCache | None = None,
         split: str = "train",
         working_size: int | None = None,
+        fitting: Fitting = sixteens,
     ) -> None:
         self.data = data
         self.crop = crop
@@ -78,7 +80,7 @@ class TrainingSet:
             side = "source" if not self.sources else "target"
             raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
         self._least = crop if working_size is None else 1  # side of a picture that a crop can be cut from
-        check_sizes(data.records(), self._least)
+        check_sizes(data.records(), self._least, fitting)
         self._paired = self.sources == self.targets
         self.failed: list[str] = []
         self._augment = Augment(augment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nirgan.data.files import picture_shape
 from nirgan.data.index import Record, different_sizes
@@ -14,6 +14,8 @@ from nirgan.errors import NirganError
 
 Size = tuple[int, int]
 """Height and width."""
+Fitting = Callable[[int], int]
+"""The largest crop that can be trained at within a picture of so short a side; 0 for none."""
 
 
 def size_of(record: Record, side: Side) -> Size | None:
@@ -59,11 +61,21 @@ def may_be_compared(record: Record) -> bool:
         return True
 
 
-def check_sizes(records: Sequence[Record], crop: int) -> None:
+def sixteens(side: int) -> int:
+    """The crop that fits into a picture where nothing is known of what is trained on it."""
+    return side - side % 16 or side
+
+
+def check_sizes(records: Sequence[Record], crop: int, fitting: Fitting = sixteens) -> None:
     """Refuse registered pairs of two sizes, and training pictures smaller than the crop.
 
     Files with broken headers pass: training replaces and reports them. So do targets of unregistered pairs, which are
     cut at their own scale (``window``).
+
+    Args:
+        records: Of all splits.
+        crop: Side of the training crop.
+        fitting: What to advise instead.
 
     Raises:
         NirganError: naming the first five pairs, or the smallest picture and the crop that would work.
@@ -86,8 +98,9 @@ def check_sizes(records: Sequence[Record], crop: int) -> None:
     if small:
         (height, width), record = min(small, key=lambda item: min(item[0]))
         side = min(height, width)
-        works = side - side % 16 or side
+        works = fitting(side)
+        advice = f"use --crop {works}, or" if works else "no crop so small works with these options:"
         raise NirganError(
             f"{len({record.key for _, record in small})} training pictures are smaller than the crop of {crop}, the "
-            f"smallest is {record.path} ({width}×{height}): use --crop {works}, or leave the small ones out"
+            f"smallest is {record.path} ({width}×{height}): {advice} leave the small ones out"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from nirgan.layers.norm import Norm, bias_before, make_norm
 from nirgan.registry import DISCRIMINATORS
@@ -22,23 +23,32 @@ class PatchDiscriminator(nn.Module):
         width: Channels of the first layer; they double up to eight times that.
         layers: Convolutions with stride 2.
         norm: Of the layers between.
+        spectral: Divide each convolution's weights by their largest singular value (arXiv 1802.05957); their start
+            then has a direction, and no size.
 
     Shape: (B, in_channels, H, W) to logits (B, 1, h, w); 256 gives 30×30 with 3 layers.
     """
 
-    def __init__(self, in_channels: int, *, width: int = 64, layers: int = 3, norm: Norm = "batch") -> None:
+    def __init__(
+        self, in_channels: int, *, width: int = 64, layers: int = 3, norm: Norm = "batch", spectral: bool = False
+    ) -> None:
         super().__init__()
-        body: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
+
+        def conv(before: int, after: int, *, stride: int, bias: bool = True) -> nn.Module:
+            layer = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=bias)
+            return spectral_norm(layer) if spectral else layer
+
+        body: list[nn.Module] = [conv(in_channels, width, stride=2), nn.LeakyReLU(SLOPE)]
         channels = width
         for layer in range(1, layers + 1):
             before, channels = channels, width * min(2**layer, 8)
             stride = 2 if layer < layers else 1
             body += [
-                nn.Conv2d(before, channels, 4, stride=stride, padding=1, bias=bias_before(norm)),
+                conv(before, channels, stride=stride, bias=bias_before(norm)),
                 make_norm(norm, channels),
                 nn.LeakyReLU(SLOPE),
             ]
-        self.body = nn.Sequential(*body, nn.Conv2d(channels, 1, 4, stride=1, padding=1))
+        self.body = nn.Sequential(*body, conv(channels, 1, stride=1))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits, one for each patch; above 0 means real."""

@@ -22,6 +22,7 @@ def load(
     task: str | None = None,
     device: str = "auto",
     tile: Tile = "auto",
+    ensemble: int = 1,
     band: int | None = None,
     full_scale: float | None = None,
     conditions: Mapping[str, Any] | None = None,
@@ -34,16 +35,26 @@ def load(
         task: ``nir2rgb`` or ``gray2rgb``, where ``weights`` leaves a choice.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         tile: As ``translate_source`` takes it.
+        ensemble: The same.
         band: Band of multi-band pictures that is the source, from 1.
         full_scale: Stored value that means 1.0.
         conditions: What the model is told besides each picture, by name.
 
     Raises:
-        NirganError: if there are no such weights or no such device.
+        NirganError: if there are no such weights, no such device or no such ensemble.
     """
     place = pick_device(device)
     recipe, info = load_recipe(find_weights(None if weights is None else Path(weights), task))
-    return Translator(recipe, info, device=place, tile=tile, band=band, full_scale=full_scale, conditions=conditions)
+    return Translator(
+        recipe,
+        info,
+        device=place,
+        tile=tile,
+        ensemble=ensemble,
+        band=band,
+        full_scale=full_scale,
+        conditions=conditions,
+    )
 
 
 def translate(
@@ -54,6 +65,7 @@ def translate(
     task: str | None = None,
     device: str = "auto",
     tile: Tile = "auto",
+    ensemble: int = 1,
     band: int | None = None,
     full_scale: float | None = None,
     conditions: Mapping[str, Any] | None = None,
@@ -65,7 +77,14 @@ def translate(
         NirganError: as ``load`` and ``translate_files``; also when not one of the inputs could be read.
     """
     translator = load(
-        weights, task=task, device=device, tile=tile, band=band, full_scale=full_scale, conditions=conditions
+        weights,
+        task=task,
+        device=device,
+        tile=tile,
+        ensemble=ensemble,
+        band=band,
+        full_scale=full_scale,
+        conditions=conditions,
     )
     several = [inputs] if isinstance(inputs, str | PathLike) else list(inputs)
     result = translate_files(translator, [Path(item) for item in several], Path(out), **options)

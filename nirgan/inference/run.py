@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
+from nirgan.inference.ensemble import mean_over_symmetries
 from nirgan.inference.maps import draw_maps
 from nirgan.inference.predict import Tile, predict_picture
 from nirgan.models.recipe import Recipe
@@ -24,6 +25,7 @@ def translate_source(
     *,
     tile: Tile = "auto",
     budget: int | None = None,
+    ensemble: int = 1,
 ) -> Tensor:
     """Translate one source picture of any size.
 
@@ -35,17 +37,23 @@ def translate_source(
             differ, else the recipe's own tiles if it has them, else the whole picture if it fits the budget, else tiles
             that do. A tile of at least three halos gives exactly what the whole picture would.
         budget: Bytes that a prediction may take; None is 1 GiB on the CPU, 60 % of what is free on CUDA.
+        ensemble: Symmetries of the picture (1, 2, 4 or 8) over which the raw answers are averaged, before ``compose``:
+            what that keeps of the source stays kept. It takes as many times as long.
 
     Returns:
         (3,H,W) float32 in [0, 1] on the recipe's device.
 
     Raises:
-        NirganError: for a source of another shape, an unknown condition, a negative tile, too little memory, or an
-            output that holds NaN.
+        NirganError: for a source of another shape, an unknown condition, a negative tile, another number of symmetries,
+            too little memory, or an output that holds NaN.
     """
     full, working = _inputs(recipe, source, tile)
     known = draw_maps(resolve_conditions(recipe, conditions), full, working)
-    raw = predict_picture(recipe, working, known, tile=tile, budget=budget)
+
+    def predict(picture: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        return predict_picture(recipe, picture, conditions, tile=tile, budget=budget)
+
+    raw = mean_over_symmetries(predict, working, known, ensemble)
     output = recipe.compose(full, raw)[0].float()
     if not output.isfinite().all():
         raise NirganError("the model's output holds NaN or infinity; its weights are damaged, take others")

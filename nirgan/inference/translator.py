@@ -18,6 +18,7 @@ from nirgan.data.files import Picture, read_picture
 from nirgan.errors import NirganError
 from nirgan.inference.conditions import resolve_conditions
 from nirgan.inference.device import place
+from nirgan.inference.ensemble import check_ensemble
 from nirgan.inference.maps import check_pictures, of_picture
 from nirgan.inference.predict import Tile
 from nirgan.inference.run import translate_source
@@ -45,6 +46,7 @@ class Translator:
         *,
         device: torch.device | str = "cpu",
         tile: Tile = "auto",
+        ensemble: int = 1,
         band: int | None = None,
         full_scale: float | None = None,
         conditions: Mapping[str, Any] | None = None,
@@ -56,17 +58,19 @@ class Translator:
             info: The same.
             device: Where to run.
             tile: As ``translate_source`` takes it.
+            ensemble: The same.
             band: Band of multi-band pictures that is the source, from 1; None takes the weights'.
             full_scale: Stored value that means 1.0; None: the file's metadata, the weights', the type's maximum.
             conditions: By name, as the recipe declares them.
 
         Raises:
-            NirganError: for a condition that the recipe does not declare.
+            NirganError: for a condition that the recipe does not declare, or another ensemble.
         """
         self.recipe = place(recipe, torch.device(device)).eval()
         self.info = info
         self.conditions = resolve_conditions(recipe, conditions)
         self._tile = tile
+        self._ensemble = check_ensemble(ensemble)
         self._band = band
         self._full_scale = full_scale
         self._bands = BandWatch(info.wavelength)
@@ -136,7 +140,8 @@ class Translator:
             NirganError: as ``translate_source``.
         """
         known = resolve_conditions(self.recipe, {**self.conditions, **(conditions or {})})
-        return translate_source(self.recipe, source, of_picture(known, path), tile=self._tile)
+        told = of_picture(known, path)
+        return translate_source(self.recipe, source, told, tile=self._tile, ensemble=self._ensemble)
 
 
 def _from_tensor(picture: Tensor) -> Picture:

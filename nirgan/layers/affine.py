@@ -24,8 +24,10 @@ def local_affine(coefficients: Tensor, source: Tensor, *, start: float) -> Tenso
         start: Added to the gains, shared by the source's channels: coefficients of zero give ``start`` times its mean.
 
     Returns:
-        (B, out, H, W), not bounded.
+        (B, out, H, W), not bounded; float32 in mixed precision, too.
     """
+    # A gain of a few thousandths added to ``start`` is lost in half precision.
+    coefficients = coefficients.float()
     channels = source.shape[1]
     out = coefficients.shape[1] // (1 + channels)
     gains = coefficients[:, out:].unflatten(1, (out, channels)) + start / channels

@@ -42,19 +42,26 @@ def reach(layer: nn.Module, first: int, last: int) -> tuple[int, int]:
         return reach(body, first, last)
     if isinstance(layer, ResizeConv2d):  # enlarged first, then convolved 3×3
         return (first - 1) // 2, (last + 1) // 2
-    if isinstance(layer, nn.Upsample):
-        scale = int(layer.scale_factor)  # type: ignore[arg-type]  # one number
-        if layer.mode == "bilinear":  # between the two cells around (column + ½) / scale - ½
-            return (2 * first + 1 - scale) // (2 * scale), (2 * last + 1 - scale) // (2 * scale) + 1
-        return first // scale, last // scale
-    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):  # without padding
-        side = int(layer.kernel_size)  # type: ignore[arg-type]  # one number, the stride too
+    if isinstance(layer, nn.Upsample | nn.PixelShuffle):
+        return _enlargement(layer, first, last)
+    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d | nn.PixelUnshuffle):  # without padding
+        side = layer.downscale_factor if isinstance(layer, nn.PixelUnshuffle) else layer.kernel_size
+        assert isinstance(side, int)  # one number, the stride too
         return side * first, side * last + side - 1
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         return _convolution(layer, first, last)
     if any(layer.children()):
         raise TypeError(f"the reach of {type(layer).__name__} is not known")
     return first, last
+
+
+def _enlargement(layer: nn.Upsample | nn.PixelShuffle, first: int, last: int) -> tuple[int, int]:
+    if isinstance(layer, nn.PixelShuffle):
+        return first // layer.upscale_factor, last // layer.upscale_factor
+    scale = int(layer.scale_factor)  # type: ignore[arg-type]  # one number
+    if layer.mode == "bilinear":  # between the two cells around (column + ½) / scale - ½
+        return (2 * first + 1 - scale) // (2 * scale), (2 * last + 1 - scale) // (2 * scale) + 1
+    return first // scale, last // scale
 
 
 def _convolution(layer: nn.Conv2d | nn.ConvTranspose2d, first: int, last: int) -> tuple[int, int]:

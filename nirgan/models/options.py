@@ -19,6 +19,8 @@ Size = Annotated[int, Field(ge=1)]
 """Channels, blocks, levels: at least one."""
 Weight = Annotated[float, Field(ge=0)]
 """Of a term in a sum of losses."""
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+"""A probability."""
 Pixels = Annotated[float, Field(gt=0)]
 """A length."""
 

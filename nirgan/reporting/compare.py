@@ -16,7 +16,8 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
 
     Returns:
         ``protocol``, ``task``, ``count``, ``notes`` for people and ``runs``: each with its ``name`` and ``metrics``,
-        and all but the first with its ``difference`` to the first: means and 95 % intervals of the paired differences.
+        and all but the first with its ``difference`` to the first, means and 95 % intervals of the paired differences,
+        and ``categories``: by name, the ``count`` of its pictures and the ``difference`` on them.
 
     Raises:
         NirganError: if they scored other pictures, another task or by another protocol.
@@ -25,14 +26,26 @@ def compare(results: Sequence[Results]) -> dict[str, Any]:
     for other in others:
         _check_comparable(first, other)
     keys = sorted(first.scores)
-    rows = {id(result): [result.scores[key] for key in keys] for result in results}
-    weights = {name: [by_key[key] for key in keys] for name, by_key in first.weights.items()}
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        if key in first.categories:
+            groups.setdefault(first.categories[key], []).append(key)
     runs: list[dict[str, Any]] = [{"name": result.name, "metrics": result.summary["metrics"]} for result in results]
     for run, other in zip(runs[1:], others, strict=True):
-        run["difference"] = paired_difference(rows[id(other)], rows[id(first)], weights)
-    notes = [words for other in others if (words := _other_files(first, other))]
+        run["difference"] = _difference(other, first, keys)
+        run["categories"] = {
+            name: {"count": len(group), "difference": _difference(other, first, group)}
+            for name, group in sorted(groups.items())
+        }
+    differing = (_other_files, _other_ensemble)
+    notes = [words for other in others for differ in differing if (words := differ(first, other))]
     of = {name: first.summary.get(name) for name in ("protocol", "task")}
     return {**of, "count": len(keys), "runs": runs, "notes": notes}
+
+
+def _difference(result: Results, first: Results, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    weights = {name: [by_key[key] for key in keys] for name, by_key in first.weights.items()}
+    return paired_difference([result.scores[key] for key in keys], [first.scores[key] for key in keys], weights)
 
 
 def _other_files(first: Results, other: Results) -> str:
@@ -40,6 +53,13 @@ def _other_files(first: Results, other: Results) -> str:
     if one == two:
         return ""
     return f"{first.name} and {other.name} scored files of the same names, but not the same files: evaluate both again"
+
+
+def _other_ensemble(first: Results, other: Results) -> str:
+    one, two = (result.summary.get("ensemble", 1) for result in (first, other))
+    if one == two:
+        return ""
+    return f"{first.name} and {other.name} were not translated alike: ensembles of {one} and {two} symmetries"
 
 
 def _check_comparable(first: Results, other: Results) -> None:

@@ -79,6 +79,7 @@ def evaluate(
     split: str = "test",
     *,
     tile: Tile = "auto",
+    ensemble: int = 1,
     shared: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Evaluation:
@@ -90,6 +91,7 @@ def evaluate(
         data: With registered pairs.
         split: ``train``, ``val``, ``test`` or ``all``.
         tile: As in ``translate_source``.
+        ensemble: The same.
         shared: Share the pictures with the other processes of a launcher such as ``torchrun``, all of which must call
             this; each gets the scores of all, in the order of one process.
         on_progress: Told how far it is.
@@ -109,7 +111,8 @@ def evaluate(
     for record in share:
         on_progress(len(rows), len(share))
         try:
-            rows.append(score_sample(data.sample(record), recipe, info, tile=tile, lpips=lpips, colours=colours))
+            sample = data.sample(record)
+            rows.append(score_sample(sample, recipe, info, tile=tile, ensemble=ensemble, lpips=lpips, colours=colours))
         except NirganError as error:
             logger.debug("%s: not scored", record.key, exc_info=True)
             rows.append(Failure(str(record.path), str(error)))
@@ -130,6 +133,7 @@ def score_sample(
     info: WeightsInfo,
     *,
     tile: Tile = "auto",
+    ensemble: int = 1,
     lpips: Score | None = None,
     colours: ColourScorer | None = None,
 ) -> PictureScores:
@@ -140,7 +144,8 @@ def score_sample(
     """
     if sample.target is None:
         raise NirganError(f"{sample.path}: has no truth to compare with")
-    output = translate_source(recipe, sample.source, sample_conditions(recipe, sample), tile=tile).cpu()
+    told = sample_conditions(recipe, sample)
+    output = translate_source(recipe, sample.source, told, tile=tile, ensemble=ensemble).cpu()
     outputs: dict[str, Tensor] = {"model": output, "copy": copy_source(sample.source, info.task)}
     if info.lookup is not None:
         outputs["lookup"] = apply_lookup(info.lookup, sample.source)

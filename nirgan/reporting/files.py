@@ -29,12 +29,14 @@ class Results:
         summary: The content of ``metrics.json``.
         scores: The model's scores by key.
         weights: By metric and key how much a picture counts, of metrics in which pictures do not count alike.
+        categories: By key; empty where the data has none.
     """
 
     name: str
     summary: dict[str, Any]
     scores: dict[str, Scores]
     weights: dict[str, Scores]
+    categories: dict[str, str]
 
 
 def write_results(folder: Path, summary: dict[str, Any], pictures: Sequence[PictureScores]) -> None:
@@ -83,9 +85,10 @@ def read_results(path: Path, split: str = "test") -> Results:
         scores = {row["key"]: {name: float(row[name] or "nan") for name in names if name in row} for row in rows}
         weighed = [name for name in names if rows and f"{name}{WEIGHT}" in rows[0]]
         weights = {name: {row["key"]: float(row[f"{name}{WEIGHT}"]) for row in rows} for name in weighed}
+        categories = {row["key"]: row["category"] for row in rows if row.get("category")}
     except (OSError, csv.Error, ValueError, KeyError, TypeError) as error:
         raise NirganError(f"{folder}: damaged results ({error}); evaluate again") from None
-    return Results(name=str(path), summary=summary, scores=scores, weights=weights)
+    return Results(name=str(path), summary=summary, scores=scores, weights=weights, categories=categories)
 
 
 def _columns(picture: PictureScores, method: str) -> list[tuple[str, float]]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from nirgan.config import RunConfig, resolve_config
+from nirgan.config import RunConfig, merge, read_yaml, resolve_config
 from nirgan.data.places import anchored
 from nirgan.errors import NirganError
 from nirgan.files import write_whole
@@ -21,12 +21,16 @@ from nirgan.models.options import offline_options
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import read_info, weights_hash
 from nirgan.reporting.files import SUMMARY, read_results
+from nirgan.reporting.same_settings import check_same_settings
 from nirgan.reporting.score_weights import score_weights
+from nirgan.runs import CONFIG
 from nirgan.training import train
 from nirgan.training.limits import stage_ends
 
 logger = logging.getLogger(__name__)
 
+ALIKE = ("task", "minutes", "steps", "epochs")
+"""Settings in which methods must not differ, beside those that are given for all."""
 RECORD = "training.json"
 """What a finished training came to; in its run's folder."""
 
@@ -37,26 +41,49 @@ Result = TypeVar("Result")
 def settings_of(
     methods: Sequence[str], common: Mapping[str, Any], *, minutes: float, steps: Sequence[str] = ()
 ) -> dict[str, Settings]:
-    """Settings of each method, checked before the first is trained.
+    """Settings of each method by its name, checked before the first is trained.
 
     Args:
-        methods: A recipe's name, and options of it that are on beside its preset's: ``pix2pix+registration``.
+        methods: A recipe's name, with options of it that are on beside its preset's as ``pix2pix+registration``; or a
+            YAML file with the keys of a run's ``config.yaml`` but those that all share, whose stem is the name.
         common: What all share, nested as in ``config.yaml``.
         minutes: Of training.
         steps: In place of minutes: ``N`` for all, ``METHOD=N`` for one, so that what minutes came to on one machine can
             be repeated on another.
 
     Raises:
-        NirganError: for an unknown name, steps that are none, and as ``resolve_config``.
+        NirganError: for an unknown name, a file that is none or says what all share, two methods of one name, steps
+            that are none, what the recipe cannot be built with, and as ``resolve_config``.
     """
-    settings = {}
-    counted = _steps_of(methods, steps)
+    own: dict[str, Settings] = {}
     for method in methods:
-        model, *options = method.split("+")
-        limit = {"steps": counted[method]} if method in counted else {"minutes": minutes}
-        settings[method] = {**common, "model": model, "options": dict.fromkeys(options, True), **limit}
-        resolve_config(settings[method], where=method)
-    return settings
+        name, settings = _settings_of_one(method)
+        if own.setdefault(name, settings) != settings:
+            raise NirganError(f"{method}: there is another method called {name}: give the file another name")
+        if shared := [key for key in sorted({*common, *ALIKE}) if key in settings]:
+            raise NirganError(f"{method}: {', '.join(shared)} must be alike in all: give it as an option")
+    counted = _steps_of(list(own), steps)
+    for name, settings in own.items():
+        limit = {"steps": counted[name]} if name in counted else {"minutes": minutes}
+        own[name] = merge(settings, common, limit)
+        _check_builds(name, resolve_config(own[name], where=name))
+    return own
+
+
+def _check_builds(method: str, config: RunConfig) -> None:
+    """Find what only a recipe's constructor refuses."""
+    try:
+        _sizes_alone(config, 1)
+    except NirganError as error:
+        raise NirganError(f"{method}: {error}") from None
+
+
+def _settings_of_one(method: str) -> tuple[str, Settings]:
+    path = Path(method)
+    if path.suffix in (".yaml", ".yml"):
+        return path.stem, read_yaml(path)
+    model, *options = method.split("+")
+    return method, {"model": model, "options": dict.fromkeys(options, True)}
 
 
 def _steps_of(methods: Sequence[str], steps: Sequence[str]) -> dict[str, int]:
@@ -114,17 +141,18 @@ def train_once(run: Path, given: Settings) -> dict[str, Any]:
         (of what translates) and ``parameters_trained`` (of all networks, discriminators too).
 
     Raises:
-        NirganError: as ``train``, or if the run was finished with other settings.
+        NirganError: as ``train``, or if the run has other settings, given or by defaults that were others then.
         SystemExit: after a signal, with a checkpoint to go on from.
     """
     given = {**given, "data": [anchored(spec) for spec in given.get("data", [])]}
-    record = run / RECORD
-    if record.is_file():
+    config, record = resolve_config(given), run / RECORD
+    begun, finished = (run / CONFIG).is_file(), record.is_file()
+    if begun or finished:
+        check_same_settings(run, config, finished=finished)
+    if finished:
         done: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        _check_same(run, done["settings"], given)
         return done
-    config = resolve_config(given)
-    result = train(config, out=run, resume=(run / "config.yaml").is_file(), given=given)
+    result = train(config, out=run, resume=begun, given=given)
     if result.signal is not None:
         raise SystemExit(128 + result.signal)
     done = {
@@ -167,28 +195,25 @@ def check_same_pictures(summaries: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def _check_same(run: Path, old: Settings, new: Settings) -> None:
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            raise NirganError(
-                f"{run}: trained with {key} {old.get(key)!r}, and {new.get(key)!r} was asked for: give another --out"
-            )
-
-
 def _facts(run: Path, config: RunConfig, steps: int) -> dict[str, int]:
     """Crops that were seen and sizes of networks, of a finished run."""
     info = read_info(find_weights(run / "checkpoints" / "last"))
-    options = {**config.options, **offline_options(recipe_class(config.model))}
-    with torch.device("meta"):  # sizes alone
-        recipe = create_model(
-            config.model, task=config.task, source_channels=info.source_channels, crop=config.crop, **options
-        )
+    recipe = _sizes_alone(config, info.source_channels)
     translating = {p for path in recipe.translates_with for p in recipe.network(path).parameters()}
     return {
         "images": _images(recipe, config, steps),
         "parameters": sum(p.numel() for p in translating),
         "parameters_trained": sum(p.numel() for p in recipe.parameters()),
     }
+
+
+def _sizes_alone(config: RunConfig, source_channels: int) -> Recipe:
+    """The recipe of a run, whose weights hold no values and take no room."""
+    options = {**config.options, **offline_options(recipe_class(config.model))}
+    with torch.device("meta"):
+        return create_model(
+            config.model, task=config.task, source_channels=source_channels, crop=config.crop, **options
+        )
 
 
 def _images(recipe: Recipe, config: RunConfig, steps: int) -> int:

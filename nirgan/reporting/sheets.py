@@ -66,8 +66,9 @@ def conditions(trainings: Iterable[Mapping[str, Any]], summary: Mapping[str, Any
     limit = f"{settings['minutes']:g} minutes" if "minutes" in settings else f"{settings['steps']} steps"
     if any(other.get("steps") != settings.get("steps") for other in others):
         limit = "The steps below"
+    of = "" if summary["split"] == "all" else f" of the {summary['split']} split"
     return (
         f"{limit} of training each, preset {settings['preset']}, seed {settings['seed']}. "
-        f"Protocol {summary['protocol']} on {summary['count']} pictures (hash {summary['data']['hash']}): mean and "
-        "95 % interval.\n"
+        f"Protocol {summary['protocol']} on {summary['count']} pictures{of} (hash {summary['data']['hash']}): "
+        "mean and 95 % interval.\n"
     )

@@ -245,6 +245,16 @@ class RecipeConformance:
         difference = (whole - tiled).abs().max()
         assert difference <= 1e-4, f"tiles with a margin of `halo` ({recipe.halo}) differ by {difference:.4f}"
 
+    def test_an_ensemble_turns_with_the_picture(self) -> None:
+        from nirgan.inference.run import translate_source
+
+        recipe, source = self.build().eval(), torch.rand(1, 33, 46, generator=torch.Generator().manual_seed(0))
+        stir(recipe)  # many begin as a copy of the source or as grey, which turn with it by themselves
+        upright = translate_source(recipe, source, ensemble=8)
+        turned = translate_source(recipe, source.rot90(1, (1, 2)), ensemble=8)
+        # On average: a colour that is chosen, as a median is, may jump where two are as good.
+        assert (turned.rot90(-1, (1, 2)) - upright).abs().mean() <= 1e-4
+
     def test_prediction_repeats_and_draws_no_random_numbers(self) -> None:
         recipe, source = self.build().eval(), self.batch()["source"]
         state = torch.get_rng_state()
@@ -322,6 +332,14 @@ def _watch(update: Any, recipe: Recipe, recorded: Recorded) -> None:
 def predict(recipe: Recipe, source: Tensor) -> Tensor:
     """The composed output for a batch, without conditions."""
     return recipe.compose(source, recipe.predict(source, {}))
+
+
+@torch.no_grad()
+def stir(recipe: Recipe) -> None:
+    """Change all weights a little, as training does."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in recipe.networks.parameters():
+        parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
 
 
 class SwitchedOff(BaseException):

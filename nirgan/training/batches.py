@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from nirgan.config.schema import DataSettings, RunConfig
@@ -12,6 +13,8 @@ from nirgan.data.index import Data
 from nirgan.data.loader import StepPlan, make_loader
 from nirgan.data.places import expanded
 from nirgan.data.sample import collate
+from nirgan.models import recipe_class
+from nirgan.models.crops import largest_crop
 from nirgan.training.runtime import Runtime
 
 
@@ -35,6 +38,7 @@ class TrainingBatches:
             cache_mb=settings.cache_mb,
             disk=_disk_cache(settings, runtime),
             working_size=working_size,
+            fitting=partial(largest_crop, recipe_class(config.model, config.options), options=config.options),
         )
         self._config, self._runtime = config, runtime
 

@@ -39,6 +39,8 @@ import pytest
 from bad_files import QUICK, bomb, files_below, png, write_bad_pictures
 from command_line import Nirgan
 
+from nirgan.data.synth import write_scenes
+
 COMMANDS = {
     "train": ("train", "--model", "pix2pix", *QUICK, "--out", "out", "--data"),
     "translate": ("translate", "--out", "out", "--weights", "pix2pix"),
@@ -159,8 +161,17 @@ def test_a_pair_with_a_bomb_is_refused_before_it_is_decoded(nirgan: Nirgan, pair
 def test_a_crop_larger_than_the_smallest_picture(nirgan: Nirgan, pairs: Path) -> None:
     words = nirgan(*COMMANDS["train"], "pairs", "--crop", "64").refused
     assert "smaller than the crop of 64" in words
-    assert "(48×40): use --crop 32" in words
+    assert "(48×40): use --crop 32, or leave the small ones out" in words
     assert not Path("out").exists()
+
+
+def test_a_crop_that_is_advised_is_one_that_the_model_takes(nirgan: Nirgan, runs: Path) -> None:
+    write_scenes(runs / "pairs", 4, size=(50, 60))
+    levels = "options.levels=5"  # whole multiples of 32
+    words = nirgan(*COMMANDS["train"], "pairs", "--crop", "64", "--set", levels).refused
+    assert "(60×50): use --crop 32, or leave" in words
+    words = nirgan(*COMMANDS["train"], "pairs", "--crop", "64", "--set", "options.levels=6").refused
+    assert "(60×50): no crop so small works with these options: leave the small ones out" in words
 
 
 @pytest.mark.parametrize("model", ["pix2pix", "asym-cyclegan"])

@@ -58,6 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def translate(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """Run the command in the working folder, in this process; gives (exit code, stdout, stderr)."""
     from nirgan.cli import app
+    from nirgan.inference import find
+
+    monkeypatch.setattr(find, "SHIPPED", folder / "nothing")  # what ships would stand in for what is not trained
 
     def run(*args: str) -> tuple[int, str, str]:
         monkeypatch.chdir(folder)

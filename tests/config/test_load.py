@@ -109,4 +109,4 @@ def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_every_setting_has_a_default() -> None:
-    assert RunConfig().model == "asym-cyclegan"
+    assert RunConfig().model == "nirgan-base"

@@ -83,6 +83,6 @@ def test_of_many_bands_the_first_is_shown(tmp_path: Path) -> None:
 
 def test_files_are_measured_once_however_many_columns_there_are(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    monkeypatch.setattr("nirgan.data.dataset.check_sizes", lambda records, crop: looks.append(len(records)))
+    monkeypatch.setattr("nirgan.data.dataset.check_sizes", lambda records, *_: looks.append(len(records)))
     drawn(data, Augmentation(shot_noise=0.01))
     assert looks == [6]

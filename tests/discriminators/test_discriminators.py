@@ -78,3 +78,15 @@ def test_gradient_reaches_every_parameter_of_the_pyramid() -> None:
     network = FpnDiscriminator(3, width=4)
     sum(each.square().mean() for each in network(torch.randn(2, 3, 64, 64))).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
+
+
+def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
+    torch.manual_seed(0)
+    network = PatchDiscriminator(2, width=4, layers=1, norm="none", spectral=True)
+    picture = torch.rand(1, 2, 32, 32)
+    for _ in range(50):  # each training call goes on with the search
+        network(picture)
+    for module in network.eval().modules():
+        if isinstance(module, nn.Conv2d):
+            assert float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2)) == pytest.approx(1, abs=0.02)
+    assert count(network) == count(PatchDiscriminator(2, width=4, layers=1, norm="none"))

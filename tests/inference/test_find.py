@@ -12,6 +12,11 @@ from nirgan.inference.device import pick_device
 from nirgan.inference.find import find_weights
 
 
+@pytest.fixture(autouse=True)
+def _nothing_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "SHIPPED", tmp_path / "nothing")
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """Three runs: `old` with best and last, `new` with last alone, `grey` of another task and newer still."""

@@ -23,3 +23,10 @@ def test_without_coefficients_it_is_the_mean_of_the_source(start: float) -> None
     source = torch.randn(1, 3, 4, 5)
     drawn = local_affine(torch.zeros(1, 8, 4, 5), source, start=start)
     assert torch.allclose(drawn, start * source.mean(dim=1, keepdim=True).expand(-1, 2, -1, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_small_gains_count_in_half_precision(dtype: torch.dtype) -> None:
+    coefficients = torch.tensor([0.0, 0.003], dtype=dtype).view(1, 2, 1, 1)  # an offset and a gain
+    drawn = local_affine(coefficients, torch.ones(1, 1, 1, 1), start=1.0)
+    assert drawn.item() == pytest.approx(1.003, abs=1e-5)

@@ -15,6 +15,7 @@ from nirgan.config import resolve_config
 from nirgan.inference.translator import Translator
 from nirgan.models import create_model, list_models, recipe_class
 from nirgan.models.options import offline_options
+from nirgan.models.paired_unet import PairedUNet
 from nirgan.models.recipe import Recipe
 from nirgan.models.weights import describe
 from nirgan.testing import synthetic_samples
@@ -45,7 +46,7 @@ def translator(recipe: Recipe, wild: float, monkeypatch: pytest.MonkeyPatch) -> 
     """Of a recipe whose raw output is exchanged for noise of a deviation of so many Lab units, or left (0)."""
     if wild:
         original = recipe.predict
-        unit = 110 if type(recipe) is recipe_class("pix2pix") else 1  # its raw output is ab/110
+        unit = 110 if isinstance(recipe, PairedUNet) else 1  # whose raw output is ab/110
 
         def noise(source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
             shape = original(source, conditions).shape

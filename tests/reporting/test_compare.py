@@ -58,6 +58,23 @@ def test_differences_are_of_the_same_pictures(two: tuple[Path, Path]) -> None:
     assert comparison["runs"][1]["difference"]["ae"]["mean"] == pytest.approx(0, abs=0.5)  # a gain turns no colour
 
 
+def test_each_category_is_compared_on_its_own_pictures(tmp_path: Path) -> None:
+    summary = {"protocol": "nirgan-1", "task": "nir2rgb", "metrics": {"psnr": {}}}
+    psnrs = {"one": (10.0, 20.0, 30.0), "other": (11.0, 20.5, 32.5)}
+    for name, values in psnrs.items():
+        categories = ("field", "urban", "urban")
+        pictures = [
+            PictureScores(f"set/{n}", category, {"model": {"psnr": value}}, 0.0)
+            for n, (category, value) in enumerate(zip(categories, values, strict=True))
+        ]
+        write_results(tmp_path / name, summary, pictures)
+    (_, run) = compare([read_results(tmp_path / name) for name in psnrs])["runs"]
+    assert run["difference"]["psnr"]["mean"] == pytest.approx(4 / 3)
+    assert {name: group["count"] for name, group in run["categories"].items()} == {"field": 1, "urban": 2}
+    assert run["categories"]["field"]["difference"]["psnr"]["mean"] == pytest.approx(1.0)
+    assert run["categories"]["urban"]["difference"]["psnr"]["mean"] == pytest.approx(1.5)
+
+
 def test_other_files_of_the_same_names_are_noted(two: tuple[Path, Path], pairs: Path) -> None:
     truth = next(path for path in sorted((pairs / "rgb").iterdir()) if "5" in path.stem)
     truth.write_bytes((pairs / "rgb" / f"{int(truth.stem) - 1:04d}.png").read_bytes())
@@ -73,6 +90,18 @@ def test_the_last_weights_leave_the_scores_of_the_best(two: tuple[Path, Path]) -
     out = score_weights(run / "checkpoints" / "last")[0]["out"]
     assert Path(out) == run / "evaluation" / "last-test"
     assert (run / "evaluation" / "test" / "metrics.json").read_bytes() == before
+
+
+def test_an_ensemble_has_its_own_folder_and_is_noted(two: tuple[Path, Path]) -> None:
+    run = two[0]
+    mean, plain = score_weights(run, ensemble=4)[0], read_results(run)
+    assert Path(mean["out"]) == run / "evaluation" / "test-ensemble4"
+    assert (plain.summary["ensemble"], mean["ensemble"]) == (1, 4)
+    assert any("mean over 4 symmetries" in note for note in mean["notes"])
+    # The recipe sees points alone, so that its ensemble answers the same, but for rounding to 8 bits.
+    assert mean["metrics"]["psnr"]["mean"] == pytest.approx(plain.summary["metrics"]["psnr"]["mean"], abs=0.01)
+    (note,) = compare([plain, read_results(Path(mean["out"]))])["notes"]
+    assert "ensembles of 1 and 4 symmetries" in note
 
 
 def test_other_pictures_tasks_and_protocols_are_refused(two: tuple[Path, Path]) -> None:

@@ -6,11 +6,14 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nirgan.data.synth import write_scenes
 from nirgan.errors import NirganError
-from nirgan.reporting.series import check_same_pictures, run_in_turn, score_once, settings_of
+from nirgan.models import recipe_class
+from nirgan.reporting.series import check_same_pictures, run_in_turn, score_once, settings_of, train_once
 from nirgan.reporting.sheets import csv_table, markdown_table, plain, scores
 
 
@@ -39,6 +42,36 @@ def test_a_name_stands_for_a_recipe_and_options_that_are_on() -> None:
         settings_of(["pix2pix+registratoin"], {"preset": "tiny"}, minutes=3)
 
 
+def test_a_file_is_a_method_of_its_own_settings(tmp_path: Path) -> None:
+    file = tmp_path / "strong.yaml"
+    file.write_text("model: pix2pix\noptions: {lambda_l1: 300.0}\n")
+    settings = settings_of(["pix2pix", str(file)], {"preset": "tiny"}, minutes=3, steps=["strong=7"])
+    assert settings["strong"] == {"model": "pix2pix", "options": {"lambda_l1": 300.0}, "preset": "tiny", "steps": 7}
+    assert list(settings) == ["pix2pix", "strong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: pix2pix\npreset: small\n", "preset must be alike in all"),
+        ("model: pix2pix\nsteps: 3\n", "steps must be alike in all"),
+        ("model: pix2pix\noptions: {lambda_l2: 1.0}\n", "did you mean 'lambda_l1'"),
+    ],
+)
+def test_a_file_that_says_what_all_share_or_what_there_is_not_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "made.yaml"
+    file.write_text(text)
+    with pytest.raises(NirganError, match=words):
+        settings_of([str(file)], {"preset": "tiny"}, minutes=3)
+
+
+def test_two_methods_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pix2pix.yaml"
+    file.write_text("model: pix2pix\noptions: {lambda_l1: 1.0}\n")
+    with pytest.raises(NirganError, match="another method called pix2pix"):
+        settings_of(["pix2pix", str(file)], {"preset": "tiny"}, minutes=3)
+
+
 def test_steps_are_said_of_all_or_of_one() -> None:
     methods, common = ["pix2pix", "unit", "s-shape"], {"preset": "tiny"}
     settings = settings_of(methods, common, minutes=3, steps=["unit=7", "5"])
@@ -51,6 +84,34 @@ def test_steps_are_said_of_all_or_of_one() -> None:
             NirganError, match=f"--steps {wrong}: give a number of steps, or METHOD=N with one of pix2p"
         ):
             settings_of(methods, common, minutes=3, steps=[wrong])
+
+
+@pytest.mark.parametrize(
+    ("method", "common", "words"),
+    [
+        ("nirgan-base+registration", {"task": "gray2rgb"}, r"nirgan-base\+registration: .*registration"),
+        ("pix2pix", {"crop": 1}, "pix2pix: .*crop"),
+    ],
+)
+def test_what_a_recipe_cannot_be_built_with_is_refused(method: str, common: dict[str, Any], words: str) -> None:
+    with pytest.raises(NirganError, match=words):
+        settings_of([method], {"preset": "tiny", **common}, minutes=3)
+
+
+def test_a_run_is_the_same_if_all_its_settings_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_scenes(tmp_path / "pairs", 10, size=(64, 64))
+    given = {"model": "mean-color", "preset": "tiny", "data": [str(tmp_path / "pairs")], "options": {}}
+    run = tmp_path / "run"
+    config, record = run / "config.yaml", train_once(run, given)
+    assert train_once(run, {**given, "seed": 0}) == record  # as the default, which nobody gave before
+    stored = config.read_text()
+    assert "max_pixels: 400000000\n" in stored
+    config.write_text(stored.replace("  max_pixels: 400000000\n", ""))  # as of a version that did not have it
+    assert train_once(run, given) == record
+    changed = {**recipe_class("mean-color").presets["tiny"], "crop": 48}
+    monkeypatch.setattr(recipe_class("mean-color"), "presets", {"tiny": changed})
+    with pytest.raises(NirganError, match="trained with crop .*, and 48 was asked for: give another --out"):
+        train_once(run, given)
 
 
 def test_only_other_weights_are_scored_again(

@@ -95,6 +95,16 @@ def test_a_prediction_that_draws_is_found(example: type[Recipe]) -> None:
         register(Draws, "draws").test_prediction_repeats_and_draws_no_random_numbers()
 
 
+@pytest.mark.parametrize("model", ["regression", "siggraph17", "unit"])  # these begin as copies, or as grey
+def test_an_ensemble_that_is_none_is_found(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(predict: Any, picture: Tensor, conditions: Any, number: int) -> Tensor:
+        return predict(picture, conditions)
+
+    monkeypatch.setattr("nirgan.inference.run.mean_over_symmetries", alone)
+    with pytest.raises(AssertionError):
+        conformance(model)().test_an_ensemble_turns_with_the_picture()
+
+
 def test_frozen_networks_must_stay_as_they_are(example: type[Recipe]) -> None:
     class Drifts(example):  # type: ignore[misc, valid-type]
         def __init__(self, *, task: str, source_channels: int, crop: int, width: int = 8) -> None:

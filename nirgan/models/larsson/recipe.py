@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from nirgan.color.hue_chroma import hue_chroma
@@ -22,12 +21,11 @@ from nirgan.models.keeps_lightness import KeepsLightness
 from nirgan.models.larsson.histograms import BINS, HISTOGRAMS, Variant, shares
 from nirgan.models.larsson.places import cell_places, colours_around, from_minus_one_to_one, random_places
 from nirgan.models.larsson.start import FC, GRAY_MEAN, WIDTH, load_vgg, rescale
-from nirgan.models.options import Count, Size, Weight
+from nirgan.models.options import Count, Dropout, Size, Weight
 from nirgan.models.recipe import At, Optimiser, Phase, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
 PAPER = "arXiv 1603.06668"
-Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 @MODELS.register("larsson", paper=PAPER)

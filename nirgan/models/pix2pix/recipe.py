@@ -7,32 +7,29 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nirgan.color.gamut import keep_lightness
-from nirgan.color.lab import AB_SCALE, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
-from nirgan.generators.unet import UNet
 from nirgan.layers.affine import Head
 from nirgan.layers.init import init_normal
 from nirgan.layers.noise import batch_statistics, dropout_on
-from nirgan.layers.reach import round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.losses.gan import discriminator_loss, gan_criterion, judged_as
 from nirgan.losses.l1 import l1
 from nirgan.models.options import Size, Weight
-from nirgan.models.recipe import At, Condition, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
+from nirgan.models.paired_unet import MOST_LEVELS, WIDEST, PairedUNet, channels_of, check_levels
+from nirgan.models.recipe import At, Condition, Optimiser, Phase, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
 PAPER = "arXiv 1611.07004"
 SMALLEST = 32
 """Crop below which the discriminator has nothing left to judge."""
-FEWEST_LEVELS, MOST_LEVELS = 5, 8
+FEWEST_LEVELS = 5
 
 
 @MODELS.register("pix2pix", paper=PAPER)
-class Pix2Pix(Recipe):
+class Pix2Pix(PairedUNet):
     """A U-Net that is judged together with its source by a PatchGAN and pulled to the target by L1.
 
     Args:
@@ -53,8 +50,6 @@ class Pix2Pix(Recipe):
     """
 
     paper = PAPER
-    tasks = ("nir2rgb", "gray2rgb")
-    pairings: tuple[str, ...] = ("registered",)
     conditions: tuple[Condition, ...] = (
         Condition(
             "noise_seed", int, None, "Turn dropout on at prediction, drawn from this seed; each seed gives a variant."
@@ -97,35 +92,25 @@ class Pix2Pix(Recipe):
         upsample: Upsample = "transpose",
         head: Head = "direct",
     ) -> None:
-        super().__init__()
         levels = levels_for(crop, levels)
-        channels = [width * min(2**level, 8) for level in range(levels)]
-        dropout_blocks = [block for block in _DROPOUT_BLOCKS[dropout] if block <= channels[:-1].count(8 * width)]
-        generator = UNet(
-            source_channels,
-            2 if task == "gray2rgb" else 3,
+        channels = channels_of(width, levels)
+        dropout_blocks = [block for block in _DROPOUT_BLOCKS[dropout] if block <= channels[:-1].count(WIDEST * width)]
+        super().__init__(
+            task=task,
+            source_channels=source_channels,
+            crop=crop,
             channels=channels,
             norm=norm,
-            innermost_norm=False,
-            rectified_skips=True,
-            bias_without_norm=False,
             dropout_blocks=dropout_blocks,
             upsample=upsample,
             head=head,
-            start=0.0 if task == "gray2rgb" else 1.0,  # a and b start at grey, RGB as a copy
         )
         judged = source_channels + (2 if task == "gray2rgb" else 3)
-        discriminator = PatchDiscriminator(judged, width=width, norm=norm)
-        self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+        self.networks["discriminator"] = PatchDiscriminator(judged, width=width, norm=norm)
         init_normal(self.networks)
         self.stages = (Stage("train", _phases()),)
-        self.stride = generator.stride
-        self.halo = round_up(generator.radius, self.stride)
-        self.whole_picture = norm == "instance" or test_mode == "paper"
-        # With one cell at the bottom the outer taps of the 4×4 kernels there meet only zero padding, get no gradient
-        # and keep their random start; in a larger picture they would meet features.
-        self.tile = crop if crop == self.stride else None
-        self._ab, self._test_mode, self._lambda_l1 = task == "gray2rgb", test_mode, lambda_l1
+        self.whole_picture = self.whole_picture or test_mode == "paper"
+        self._test_mode, self._lambda_l1 = test_mode, lambda_l1
         self._criterion = gan_criterion(gan)
         if not dropout_blocks:
             self.conditions = ()  # without dropout there is no noise to seed
@@ -134,13 +119,6 @@ class Pix2Pix(Recipe):
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
         """Crops that can be halved ``levels`` times."""
         levels_for(crop, options.get("levels"))
-
-    def forward(self, batch: Mapping[str, Any], at: At) -> Views:
-        """Translate; source, target and output in the networks' own range, [-1, 1] (a and b divided by 110)."""
-        source = 2 * batch["source"] - 1
-        target = rgb_to_lab(batch["target"])[:, 1:] / AB_SCALE if self._ab else 2 * batch["target"] - 1
-        output = self.networks["generator"](source)
-        return {"source": source, "target": target, "output": output, "compared": output}
 
     def phase_views(self, phase: str, views: Views, at: At) -> Views:
         """Logits of the pairs (source, target) and (source, output); the paper keeps no pool."""
@@ -173,13 +151,7 @@ class Pix2Pix(Recipe):
                 modes.enter_context(batch_statistics(generator))
             if self._test_mode == "paper" or seed is not None:
                 modes.enter_context(dropout_on(generator, 0 if seed is None else seed, source.device))
-            return generator(2 * source - 1)
-
-    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
-        """RGB in [0, 1]; for ``gray2rgb`` from the source's lightness, which is kept, and the raw a and b."""
-        if self._ab:
-            return keep_lightness(source, AB_SCALE * raw)
-        return ((raw + 1) / 2).clamp(0, 1)
+            return super().predict(source, conditions)
 
 
 _DROPOUT_BLOCKS = {"d1-d3": (1, 2, 3), "d2-d4": (2, 3, 4), "none": ()}
@@ -194,11 +166,7 @@ def levels_for(crop: int, wanted: int | None = None) -> int:
     if crop < SMALLEST:
         raise NirganError(f"pix2pix cannot train at crop {crop}: its discriminator needs {SMALLEST} pixels or more")
     if wanted is not None:
-        if not 1 <= wanted <= MOST_LEVELS or crop % 2**wanted:
-            raise NirganError(
-                f"pix2pix: {wanted} levels do not fit crop {crop}: levels go from 1 to {MOST_LEVELS}, and the crop "
-                "must be a multiple of 2 to that power"
-            )
+        check_levels("pix2pix", crop, wanted)
         return wanted
     levels = max(n for n in range(MOST_LEVELS + 1) if crop % 2**n == 0)
     if levels < FEWEST_LEVELS:

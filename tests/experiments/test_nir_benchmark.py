@@ -16,7 +16,9 @@ from command_line import Ended
 
 from nirgan.data.synth import write_scenes
 from nirgan.models.recipe import At
+from nirgan.reporting.compare import compare
 from nirgan.reporting.files import read_results
+from nirgan.reporting.tables import marked
 from nirgan.training.step import Step
 
 OUT = Path("table")
@@ -33,10 +35,16 @@ def pairs(tmp_path: Path) -> Path:
     return tmp_path / "pairs"
 
 
+def rows_of(out: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Rows of the CSV over all pictures, by model and weights."""
+    with (out / "table.csv").open() as file:
+        return {(row["model"], row["weights"]): row for row in csv.DictReader(file) if not row["category"]}
+
+
 @pytest.fixture
 def table(program: Callable[..., Ended], pairs: Path) -> Callable[..., Ended]:
     def call(*args: object) -> Ended:
-        return program("nir-table", "--preset", "tiny", "--data", pairs, "--out", OUT, *args)
+        return program("nir-benchmark", "--preset", "tiny", "--data", pairs, "--out", OUT, *args)
 
     return call
 
@@ -48,7 +56,7 @@ def test_trains_scores_and_writes_tables(table: Callable[..., Ended]) -> None:
         rows = list(csv.DictReader(file))
     keys = [(row["model"], row["weights"], row["category"]) for row in rows]
     assert len(set(keys)) == len(keys) == (2 * 2 + 2) * 3
-    whole = {(row["model"], row["weights"]): row for row in rows if not row["category"]}
+    whole = rows_of(OUT)
     own = whole["asym-cyclegan", "last"]
     results = read_results(OUT / "runs" / "asym-cyclegan" / "evaluation" / "last-test").summary
     assert float(own["ssim_low"]) == results["metrics"]["ssim"]["low"]
@@ -59,7 +67,46 @@ def test_trains_scores_and_writes_tables(table: Callable[..., Ended]) -> None:
     text = (OUT / "table.md").read_text()
     for words in ("| pix2pix best |", "| asym-cyclegan last |", "| baseline lookup |", "| urban (1) | baseline copy |"):
         assert words in text
-    assert "2 steps of training each, preset tiny, seed 0. Protocol nirgan-1 on 2 pictures" in text
+    assert "2 steps of training each, preset tiny, seed 0. Protocol nirgan-1 on 2 pictures of the test split" in text
+    assert "`best` was chosen by validation during training" in text
+    assert {row["split"] for row in rows} == {"test"}
+
+
+def test_compares_with_one_of_them_on_the_split_that_is_asked_for(table: Callable[..., Ended]) -> None:
+    ideas = Path("ideas")
+    ideas.mkdir()
+    (ideas / "one.yaml").write_text("model: pix2pix\noptions: {lambda_l1: 10.0}\n")
+    (ideas / "other.yaml").write_text("model: pix2pix\n")
+    done = table("--steps", 1, "--model", ideas, "--model", "asym-cyclegan", "--against", "other", "--split", "val")
+    assert done.code == 0, done.err
+    assert not list(OUT.glob("runs/*/evaluation/*test*"))
+    runs = [OUT / "runs" / name for name in ("other", "one", "asym-cyclegan")]
+    expected = compare([read_results(run, "val") for run in runs])["runs"]
+    text = (OUT / "table.md").read_text()
+    beside = text.split("## Beside `other`")[1].split("##")[0]
+    for name, run in zip(("one", "asym-cyclegan"), expected[1:], strict=True):
+        assert f"| {name} | {marked('psnr', run['difference']['psnr'])} |" in beside
+    by_category = text.split("## Beside `other`, by category")[1]
+    assert (
+        f"| urban (1) | one | {marked('psnr', expected[1]['categories']['urban']['difference']['psnr'])} |"
+        in by_category
+    )
+    results = read_results(runs[1], "val").summary
+    assert (results["split"], results["count"]) == ("val", 2)
+    assert float(rows_of(OUT)["one", "best"]["psnr"]) == results["metrics"]["psnr"]["mean"]
+    assert "on 2 pictures of the val split" in text
+    assert "on pictures of this very split, which flatters it" in text
+    refused = table("--steps", 1, "--model", "asym-cyclegan").refused
+    assert "table.csv: scores of the val split; give another --out for --split test" in refused
+    assert (OUT / "table.md").read_text() == text
+
+
+def test_wrong_choices_are_refused_before_any_training(table: Callable[..., Ended]) -> None:
+    Path("empty").mkdir()
+    assert "did you mean 'pix2pix'" in table("--model", "pix2pix", "--against", "pix2pixx").refused
+    assert "--split train: give test or val" in table("--model", "pix2pix", "--split", "train").refused
+    assert "the folder has no .yaml files" in table("--model", "empty").refused
+    assert not OUT.exists()
 
 
 def test_given_again_trains_only_what_is_new(table: Callable[..., Ended]) -> None:
@@ -106,20 +153,39 @@ def test_a_model_that_fails_leaves_the_others(table: Callable[..., Ended]) -> No
     assert "| asym-cyclegan last |" in (OUT / "table.md").read_text()
 
 
+def test_the_others_go_on_without_the_one_that_they_are_compared_with(table: Callable[..., Ended]) -> None:
+    (OUT / "runs" / "pix2pix").mkdir(parents=True)
+    (OUT / "runs" / "pix2pix" / "notes.txt").write_text("somebody's")
+    others = ("mean-color", "gray", "random-color")
+    models = [part for name in (*others, "pix2pix") for part in ("--model", name)]
+    done = table("--task", "gray2rgb", "--steps", 1, *models, "--against", "pix2pix")
+    done.failed("pix2pix")
+    text = (OUT / "table.md").read_text()
+    assert all(f"| {name} best |" in text for name in others)
+    assert "Nothing stands beside `pix2pix`" in text
+
+
+def test_a_model_counts_before_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pix2pix").mkdir()
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-benchmark" / "run.py"))
+    assert list(program["methods_of"](["pix2pix"])) == ["pix2pix"]
+
+
 def test_an_unknown_model_is_refused_before_any_training(table: Callable[..., Ended]) -> None:
     assert "did you mean 'pix2pix'" in table("--steps", 1, "--model", "asym-cyclegan", "--model", "pix2pixx").refused
     assert not OUT.exists()
 
 
 def test_takes_every_recipe_for_nir_pairs() -> None:
-    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-table" / "run.py"))
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-benchmark" / "run.py"))
     models = program["models_for"]("nir2rgb")
     assert {"asym-cyclegan", "pix2pix", "pix2pix+registration"} <= set(models)
     assert models == sorted(set(models))
 
 
 def test_takes_every_recipe_for_photographs() -> None:
-    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-table" / "run.py"))
+    program = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "nir-benchmark" / "run.py"))
     models = program["models_for"]("gray2rgb")
     assert {"colorful", "siggraph17", "iizuka", "koalarization", "larsson", "pix2pix", "cyclegan", "gray"} <= set(
         models
@@ -131,7 +197,7 @@ def test_grey_pictures_have_a_table_of_their_own(program: Callable[..., Ended], 
     photographs = pairs.parent / "photographs"
     copytree(pairs / "rgb", photographs)
     done = program(
-        *("nir-table", "--task", "gray2rgb", "--preset", "tiny", "--steps", 2, "--out", OUT),
+        *("nir-benchmark", "--task", "gray2rgb", "--preset", "tiny", "--steps", 2, "--out", OUT),
         *("--data", photographs, "--model", "colorful", "--model", "mean-color"),
     )
     assert done.code == 0, done.err
@@ -139,8 +205,7 @@ def test_grey_pictures_have_a_table_of_their_own(program: Callable[..., Ended], 
     assert text.startswith("# Grey to RGB")
     for words in ("| colorful best |", "| mean-color last |", "| baseline copy |", "acc1 (%)"):
         assert words in text
-    with (OUT / "table.csv").open() as file:
-        rows = {(row["model"], row["weights"]): row for row in csv.DictReader(file) if not row["category"]}
+    rows = rows_of(OUT)
     assert float(rows["colorful", "best"]["acc5"]) >= float(rows["colorful", "best"]["acc1"])
     assert rows["mean-color", "best"]["parameters"] == "0"
-    assert program("nir-table", "--task", "rgb2nir", "--out", OUT).code == 2
+    assert program("nir-benchmark", "--task", "rgb2nir", "--out", OUT).code == 2
