@@ -103,7 +103,9 @@ def resolve_options(name: str, recipe: type[Recipe], options: Mapping[str, Any])
     """
     check_options(name, recipe, options)
     parameters = recipe_options(recipe).items()
-    return {option: p.default for option, p in parameters if p.default is not p.empty} | dict(options)
+    resolved = {option: p.default for option, p in parameters if p.default is not p.empty} | dict(options)
+    # As YAML writes them: settings that were read again compare equal.
+    return {option: list(value) if isinstance(value, tuple) else value for option, value in resolved.items()}
 
 
 def check_options(name: str, recipe: type[Recipe], options: Mapping[str, Any]) -> None:

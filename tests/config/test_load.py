@@ -110,3 +110,12 @@ def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_every_setting_has_a_default() -> None:
     assert RunConfig().model == "nirgan-base"
+
+
+def test_lists_among_the_defaults_are_read_as_they_were(tmp_path: Path) -> None:
+    """A constructor has them as tuples, which YAML does not know."""
+    config = resolve_config({"model": "nirgan-base"})
+    assert config.options["widths"] == [32, 64, 128, 192, 192]
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(config), encoding="utf-8")
+    assert check(read_yaml(path), str(path)) == config

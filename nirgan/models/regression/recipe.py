@@ -54,7 +54,7 @@ class Regression(PairedUNet):
             "ema": {"decay": 0.999},
             "dataset": {"augment": {"scale": 0.4, "brightness": 0.15, "gamma": 0.15, "noise": 0.01}},
         },
-        # All but network and loss as in nirgan-base, and about as many parameters.
+        # As long as nirgan-base, of crops as large, with about as many parameters as one of its members.
         "small": {
             "batch_size": 8,
             "crop": 160,
