@@ -61,7 +61,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @MODELS.register("nirgan-base", paper=PAPER)
 class NirganBase(Recipe):
-    """A network that works at low resolution and draws local affine functions of the source, pulled to the target.
+    """Networks that work at low resolution and draw, for each place, which colour each level of the source takes.
 
     Args:
         task: ``nir2rgb``: the output is RGB. ``gray2rgb``: it is a and b, and lightness stays the source's.
