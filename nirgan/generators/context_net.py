@@ -208,5 +208,5 @@ def _begin(network: ContextNet) -> None:
 
 def _pad(network: ContextNet, padding: Padding) -> None:
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and any(module.padding):  # others would copy their input for nothing
             module.padding_mode = padding

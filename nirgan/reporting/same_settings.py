@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nirgan.config import RunConfig, check, dump, plain_yaml, read_yaml
+from nirgan.config import RunConfig, check, read_yaml
 from nirgan.config.load import LIMITS
 from nirgan.errors import NirganError
 from nirgan.models import recipe_class
@@ -32,7 +32,7 @@ def check_same_settings(run: Path, config: RunConfig, *, finished: bool) -> None
     stored = check(read_yaml(run / CONFIG), str(run / CONFIG))
     defaults = resolve_options(stored.model, recipe_class(stored.model, stored.options), {})
     complete = stored.model_copy(update={"options": defaults | stored.options})
-    old, new = (dict(_leaves(plain_yaml(dump(each)))) for each in (complete, config))  # lists for tuples
+    old, new = (dict(_leaves(each.model_dump())) for each in (complete, config))
     for key in sorted({*old, *new} - (MAY_DIFFER - {*LIMITS} if finished else MAY_DIFFER)):
         if old.get(key) != new.get(key):
             raise NirganError(
