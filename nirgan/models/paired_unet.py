@@ -20,6 +20,8 @@ MOST_LEVELS = 8
 """Halvings, as in pix2pix."""
 WIDEST = 8
 """Times the first layer's channels, beyond which deeper levels have no more."""
+SMALL_TAIL = 1e-4
+"""Of the last convolution's start: its features are normed, and with 0.02 it would lay loud noise over the copy."""
 
 
 class PairedUNet(Recipe):

@@ -25,7 +25,7 @@ class TrainingBatches:
         data: Read from.
         config: Crop, augmentation, cache, accumulation, workers and seed.
         runtime: Which process of how many.
-        working_size: The recipe's.
+        working_size: Short side of the pictures that crops are cut from: the recipe's.
     """
 
     def __init__(self, data: Data, config: RunConfig, runtime: Runtime, *, working_size: int | None = None) -> None:

@@ -14,6 +14,7 @@ from nirgan.color.ab_bins import ab_bins
 from nirgan.color.lab import lab_to_rgb, rgb_to_lab
 from nirgan.config import resolve_config
 from nirgan.errors import NirganError
+from nirgan.generators.unet import UNet
 from nirgan.inference.run import translate_source
 from nirgan.models import create_model
 from nirgan.models.recipe import At, Recipe
@@ -25,6 +26,7 @@ TINY = {"widths": (8, 16, 16), "blocks": (1, 1), "dilations": (1,), "judge_width
 WEIGHTS = (
     "l1",
     "l2",
+    "log",
     "gain",
     "ssim",
     "angular",
@@ -106,6 +108,9 @@ def test_other_networks_come_with_their_terms_and_are_not_needed_to_translate() 
         (32, {"kernel": 4}, "'kernel' is 4"),
         (32, {"task": "gray2rgb", "lambda_luminance": 1.0}, "gray2rgb keeps the source's lightness"),
         (32, {"lambda_edge": -1.0}, "'lambda_edge' is -1.0"),
+        (32, {"unets": 1, "lambda_bins": 1.0}, "features that U-Nets lack: give options.unets=0"),
+        (32, {"training_size": 64}, "give options.working_size, too"),
+        (32, {"members": 0}, "neither members nor unets"),
     ],
 )
 def test_what_does_not_fit_is_refused(crop: int, options: dict, message: str) -> None:
@@ -146,7 +151,13 @@ def test_each_idea_can_stand_alone(task: str, name: str) -> None:
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 @pytest.mark.parametrize(
-    "more", [{}, {"spectral": True, "augment_judged": True, "members": 2}, {"block": "gated", "head": "direct"}]
+    "more",
+    [
+        {},
+        {"spectral": True, "augment_judged": True, "members": 2},
+        {"block": "gated", "head": "direct"},
+        {"unets": 1, "unet_width": 4, "lambda_bins": 0.0},
+    ],
 )
 def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
     options = {**TINY, **ALL_OF[task], **more}
@@ -157,10 +168,8 @@ def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
         expected = {f"{path}.{name}" for path in phase.trains for name, _ in recipe.network(path).named_parameters()}
         assert recorded.gradients[phase.name] == expected
     assert all(value.isfinite() for losses in recorded.losses for value in losses.values())
-    missing = {"generator/luminance"} if task == "gray2rgb" else set()
-    assert (
-        recorded.losses[0].keys() == {"discriminator/adversarial", *(f"generator/{name}" for name in WEIGHTS)} - missing
-    )
+    there = {f"generator/{name}" for name in WEIGHTS if options[f"lambda_{name}"]}
+    assert recorded.losses[0].keys() == {"discriminator/adversarial", *there}
 
 
 def test_terms_of_nir_by_hand() -> None:
@@ -173,6 +182,7 @@ def test_terms_of_nir_by_hand() -> None:
     values = {name: float(term.fn(views).detach()) for name, term in active(recipe, "generator").items()}
     assert values["l1"] == pytest.approx(0.2, rel=1e-4)  # of [-1, 1]
     assert values["l2"] == pytest.approx(0.01, rel=1e-4)  # of [0, 1]
+    assert values["log"] == pytest.approx(-2, abs=0.01)
     best = (batch["target"] * unit).sum((1, 2, 3), keepdim=True) / unit.square().sum((1, 2, 3), keepdim=True)
     assert values["gain"] == pytest.approx(float((best * unit - batch["target"]).abs().mean()), rel=1e-4)
     assert values["luminance"] == pytest.approx(0.1, rel=1e-4)
@@ -284,11 +294,12 @@ def test_registration_moves_both_compared_pictures() -> None:
     assert "registration" in recipe.stages[0].phases[-1].trains
 
 
+@pytest.mark.parametrize("unets", [0, 2])
 @pytest.mark.parametrize("head", ["curves", "affine", "direct"])
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
+def test_training_and_prediction_draw_the_same(task: str, head: str, unets: int) -> None:
     # As it begins, grey pictures get colours that sRGB has; NIR ones need something to see.
-    recipe = build(task, head=head).eval().requires_grad_(False)
+    recipe = build(task, head=head, unets=unets, unet_width=4).eval().requires_grad_(False)
     recipe = lively(recipe) if task == "nir2rgb" else recipe
     batch = synthetic_batch(1, 32, task=task)
     seen = recipe(batch, at_step())
@@ -311,6 +322,8 @@ def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
         {"block": "gated", "kernel": 5, "head": "affine"},
         {"head": "direct", "dilations": (1, 1)},
         {"members": 2, "finest": 1},
+        {"members": 1, "unets": 2, "unet_width": 4},
+        {"members": 0, "unets": 1, "unet_width": 4},
         {"cell": 4, "widths": (8, 16), "blocks": (1,), "padding": "replicate"},
     ],
 )
@@ -319,7 +332,7 @@ def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> No
     recipe = lively(build(task, **options))
     if task == "gray2rgb":  # colours within sRGB: outside, chroma is reduced in steps
         for member in recipe.networks["generator"].members:  # type: ignore[union-attr]
-            for parameter in member.tail.parameters():
+            for parameter in (member.out if isinstance(member, UNet) else member.tail).parameters():
                 parameter.mul_(0.01)
     side = 3 * recipe.halo + 2 * recipe.stride
     source = torch.rand(1, side // 2, 2 * side, generator=torch.Generator().manual_seed(0))
@@ -329,9 +342,10 @@ def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> No
     assert whole.std() > 0.01
 
 
+@pytest.mark.parametrize("unets", [0, 1])
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_a_smaller_working_size_keeps_the_detail(task: str) -> None:
-    recipe = build(task, working_size=32).eval()
+def test_a_smaller_working_size_keeps_the_detail(task: str, unets: int) -> None:
+    recipe = build(task, working_size=32, unets=unets, unet_width=4).eval()
     generator = torch.Generator().manual_seed(0)
     source = 0.25 + 0.5 * torch.rand(1, 64, 96, generator=generator)  # from pixel to pixel
     found = translate_source(recipe, source)
@@ -342,9 +356,11 @@ def test_a_smaller_working_size_keeps_the_detail(task: str) -> None:
         assert (lightness(found[None])[0] - source).abs().max() < 1e-3
 
 
-def test_several_channels() -> None:
+@pytest.mark.parametrize("unets", [0, 1])
+def test_several_channels(unets: int) -> None:
     torch.manual_seed(0)
-    recipe = create_model("nirgan-base", source_channels=4, crop=32, **{**TINY, "lambda_adversarial": 0.1})
+    options = {**TINY, "lambda_adversarial": 0.1, "unets": unets, "unet_width": 4}
+    recipe = create_model("nirgan-base", source_channels=4, crop=32, **options)
     batch = synthetic_batch(2, 32, channels=4)
     assert recipe(batch, at_step())["output"].shape == (2, 3, 32, 32)
     assert recipe.networks["discriminator"].body[0].in_channels == 7

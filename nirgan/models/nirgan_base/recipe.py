@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from nirgan.color.ab_bins import soft_encode
 from nirgan.color.gamut import keep_lightness
-from nirgan.color.guided import upsample_guided
 from nirgan.color.lab import AB_SCALE, recoloured, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
@@ -26,8 +25,8 @@ from nirgan.generators.context_net import (
     ContextNet,
     Drawn,
     Padding,
-    enlarged,
 )
+from nirgan.generators.unet import UNet
 from nirgan.layers.ab_head import AbHead
 from nirgan.layers.channel_norm import PixelNorm
 from nirgan.layers.diff_augment import Changes, changed, draw_changes
@@ -42,11 +41,13 @@ from nirgan.losses.gain_l1 import gain_l1
 from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
 from nirgan.losses.l1 import l1
 from nirgan.losses.l2 import l2
+from nirgan.losses.log_error import log_error
 from nirgan.losses.luminance_l1 import luminance_l1
 from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
 from nirgan.losses.ssim import ssim_loss
 from nirgan.models.options import Count, Dropout, Size, Weight
+from nirgan.models.paired_unet import SMALL_TAIL, channels_of
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -81,10 +82,14 @@ class NirganBase(Recipe):
         finest: Resolutions that the way up leaves out.
         padding: Beyond the picture's border.
         dropout: Of channels, in the generator.
-        members: Networks that share each batch while they learn, and whose answers are averaged.
+        members: Such networks, which share each batch while they learn, and whose answers are averaged.
+        unets: pix2pix's U-Nets among them, beside ``members``.
+        unet_width: Channels of their first layer.
         working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
+        training_size: Short side in training, where it is not to be ``working_size``.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
+        lambda_log: Of the logarithm of each picture's mean squared error, which PSNR is.
         lambda_gain: Of the mean absolute error after the gain of each picture that brings it nearest.
         lambda_ssim: Of structural dissimilarity.
         lambda_angular: Of the angle between colours.
@@ -158,10 +163,14 @@ class NirganBase(Recipe):
         finest: Count = 0,
         padding: Padding = "zeros",
         dropout: Dropout = 0.0,
-        members: Size = 1,
+        members: Count = 1,
+        unets: Count = 0,
+        unet_width: Size = 25,
         working_size: Size | None = None,
+        training_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
+        lambda_log: Weight = 0.0,
         lambda_gain: Weight = 0.0,
         lambda_ssim: Weight = 0.7,
         lambda_angular: Weight = 1.0,
@@ -182,6 +191,12 @@ class NirganBase(Recipe):
         self._ab = task == "gray2rgb"
         if self._ab and lambda_luminance:
             raise NirganError("nirgan-base: lambda_luminance is for nir2rgb: gray2rgb keeps the source's lightness")
+        if not members + unets:
+            raise NirganError("nirgan-base: neither members nor unets, so no network: give options.members=1")
+        if training_size and not working_size:
+            raise NirganError("nirgan-base: training_size is beside working_size: give options.working_size, too")
+        if lambda_bins and unets:
+            raise NirganError("nirgan-base: lambda_bins is told from features that U-Nets lack: give options.unets=0")
         out_channels = 2 if self._ab else 3
         make = partial(
             ContextNet,
@@ -201,7 +216,10 @@ class NirganBase(Recipe):
             padding=padding,
             dropout=dropout,
         )
-        self.networks = nn.ModuleDict({"generator": Committee(make, members)})
+        levels = len(widths) + cell // 2 - 1  # to the same stride
+        unet = partial(_unet, source_channels, out_channels, channels_of(unet_width, levels))
+        generator = Committee([make() for _ in range(members)], [unet() for _ in range(unets)])
+        self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
             self._bins_level = max(finest, min(BINS_LEVEL, len(widths) - 1))
             self.networks["bins"] = AbHead(widths[self._bins_level], "ab-bins")
@@ -209,6 +227,7 @@ class NirganBase(Recipe):
             self.networks["discriminator"] = _judge(source_channels + out_channels, judge_width, spectral=spectral)
         self._losses: dict[str, tuple[float, Loss]] = {
             "l2": (lambda_l2, l2),
+            "log": (lambda_log, log_error),
             "gain": (lambda_gain, gain_l1),
             "ssim": (lambda_ssim, ssim_loss),
             "angular": (lambda_angular, partial(angular, measure=angle)),
@@ -223,12 +242,12 @@ class NirganBase(Recipe):
             raise NirganError("nirgan-base: all weights are 0, so there is nothing to learn: set options.lambda_l1=1")
         # Channels that get brighter together; a and b must not: they would be another colour.
         self._lit = (source_channels if self._ab else source_channels + 3) if augment_judged else None
-        self._warmup_steps, self._direct, self._finest = warmup_steps, head == "direct", finest
+        self._warmup_steps, self._finest = warmup_steps, finest
         trained = ("generator", "bins") if lambda_bins else ("generator",)
         self.stages = (Stage("train", _phases(trained, judged=lambda_adversarial > 0)),)
-        self.stride = self._generator.first.stride
-        self.halo = round_up(self._generator.first.radius, self.stride)
-        self.working_size = working_size
+        self.stride = self._generator.stride
+        self.halo = round_up(self._generator.radius, self.stride)
+        self.working_size, self.training_size = working_size, training_size
 
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
@@ -250,9 +269,8 @@ class NirganBase(Recipe):
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
         """Translate; source, target and output in [-1, 1] (a and b divided by 110), compared pictures in [0, 1] too."""
-        source, generator = 2 * batch["source"] - 1, self._generator
-        drawn, features = generator(source)
-        output = generator.first.apply_to(source, drawn)
+        source = 2 * batch["source"] - 1
+        output, features = self._generator(source)
         target = rgb_to_lab(batch["target"].float())[:, 1:] / AB_SCALE if self._ab else 2 * batch["target"] - 1
         views: Views = {"source": source, "target": target, "output": output, "compared": output}
         if any(weight for weight, _ in self._losses.values()):
@@ -310,20 +328,14 @@ class NirganBase(Recipe):
         ]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Curves or coefficients, or with ``head=direct`` colours, at the source's size.
-
-        They make RGB in [-1, 1], or Lab's a and b in their own units.
-        """
-        drawn, _ = self._generator(2 * source - 1)
-        return enlarged(AB_SCALE * drawn if self._ab else drawn, source)
+        """Curves, coefficients or colours, as ``Committee.draw``, for RGB in [-1, 1], or a and b in their own units."""
+        drawn = self._generator.draw(2 * source - 1)
+        return AB_SCALE * drawn if self._ab else drawn
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """RGB in [0, 1] at the source's full size, whose detail the coefficients are applied to."""
         source = source.float()
-        if self._direct:  # the source's edges are all that tells where colours of a smaller picture end
-            output = upsample_guided(raw, source.mean(dim=1, keepdim=True))
-        else:
-            output = self._generator.first.apply_to(2 * source - 1, raw.float())
+        output = self._generator.apply_to(2 * source - 1, raw.float())
         return keep_lightness(source, output) if self._ab else ((output + 1) / 2).clamp(0, 1)
 
     @property
@@ -331,6 +343,25 @@ class NirganBase(Recipe):
         generator = self.networks["generator"]
         assert isinstance(generator, Committee)
         return generator
+
+
+def _unet(in_channels: int, out_channels: int, channels: Sequence[int]) -> UNet:
+    """As in recipe ``regression``, but with nothing after its coefficients."""
+    network = UNet(
+        in_channels,
+        out_channels,
+        channels=channels,
+        innermost_norm=False,
+        rectified_skips=True,
+        bias_without_norm=False,
+        upsample="resize",
+        head="affine",
+        start=1.0 if out_channels == 3 else 0.0,
+        activation="none",
+    )
+    init_normal(network)
+    init_normal(network.out, std=SMALL_TAIL)
+    return network
 
 
 def _of_rgb(loss: Loss, views: Views) -> Tensor:

@@ -15,7 +15,7 @@ from nirgan.layers.upsample import Upsample
 from nirgan.losses.l1 import l1
 from nirgan.losses.ssim import ssim_loss
 from nirgan.models.options import Size, Weight
-from nirgan.models.paired_unet import PairedUNet, channels_of, check_levels
+from nirgan.models.paired_unet import SMALL_TAIL, PairedUNet, channels_of, check_levels
 from nirgan.models.recipe import At, Optimiser, Phase, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -23,8 +23,6 @@ PAPER = "ours"
 SMALLEST = 11
 """Crop below which SSIM's window does not fit into the picture."""
 LEVELS = 5
-_TAIL = 1e-4
-"""Of the last convolution's start: its features are normed, and with 0.02 it would lay loud noise over the copy."""
 
 
 @MODELS.register("regression", paper=PAPER)
@@ -99,7 +97,7 @@ class Regression(PairedUNet):
             head=head,
         )
         init_normal(self.networks)
-        init_normal(self.network("generator.out"), std=_TAIL)
+        init_normal(self.network("generator.out"), std=SMALL_TAIL)
         learning = Optimiser(lr=1e-3, betas=(0.9, 0.99), schedule=Schedule("cosine", warmup_steps=100))
         self.stages = (Stage("train", (Phase("generator", ("generator",), optimiser=learning),)),)
         self._lambda_l1, self._lambda_ssim = lambda_l1, lambda_ssim
