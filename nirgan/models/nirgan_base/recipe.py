@@ -41,7 +41,6 @@ from nirgan.losses.gain_l1 import gain_l1
 from nirgan.losses.gan import discriminator_loss, judged_as, least_squares
 from nirgan.losses.l1 import l1
 from nirgan.losses.l2 import l2
-from nirgan.losses.log_error import log_error
 from nirgan.losses.luminance_l1 import luminance_l1
 from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
@@ -89,7 +88,6 @@ class NirganBase(Recipe):
         training_size: Short side in training, where it is not to be ``working_size``.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
-        lambda_log: Of the logarithm of each picture's mean squared error, which PSNR is.
         lambda_gain: Of the mean absolute error after the gain of each picture that brings it nearest.
         lambda_ssim: Of structural dissimilarity.
         lambda_angular: Of the angle between colours.
@@ -119,20 +117,23 @@ class NirganBase(Recipe):
             "steps": 40_000,
             "ema": {"decay": 0.999},
             "dataset": {"augment": {"scale": 0.4, "brightness": 0.1, "gamma": 0.1}},
-            "options": {"working_size": 256, "members": 2},
+            "options": {"working_size": 224, "training_size": 256, "members": 2, "unets": 2},
         },
         "small": {
-            "batch_size": 8,
+            "batch_size": 16,
             "crop": 160,
             "minutes": 25.0,
             "ema": {"decay": 0.999},
             "dataset": {"augment": {"scale": 0.4, "brightness": 0.1, "gamma": 0.1}},
             "options": {
-                "widths": [24, 48, 96, 160, 160],
+                "widths": [16, 32, 64, 112, 112],
                 "blocks": [1, 1, 1, 1],
                 "dilations": [1, 1, 1],
-                "working_size": 256,
+                "working_size": 224,
+                "training_size": 256,
                 "members": 2,
+                "unets": 2,
+                "unet_width": 18,
             },
         },
         "tiny": {
@@ -170,7 +171,6 @@ class NirganBase(Recipe):
         training_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
-        lambda_log: Weight = 0.0,
         lambda_gain: Weight = 0.0,
         lambda_ssim: Weight = 0.7,
         lambda_angular: Weight = 1.0,
@@ -227,7 +227,6 @@ class NirganBase(Recipe):
             self.networks["discriminator"] = _judge(source_channels + out_channels, judge_width, spectral=spectral)
         self._losses: dict[str, tuple[float, Loss]] = {
             "l2": (lambda_l2, l2),
-            "log": (lambda_log, log_error),
             "gain": (lambda_gain, gain_l1),
             "ssim": (lambda_ssim, ssim_loss),
             "angular": (lambda_angular, partial(angular, measure=angle)),
