@@ -102,6 +102,11 @@ def test_other_networks_come_with_their_terms_and_are_not_needed_to_translate() 
             "dilation 2 sees past a crop of 32, which is 4 features.*56 or more, or options.dilations of at most 1",
         ),
         (32, {"widths": (8, 8, 8, 8, 8), "blocks": (1, 1, 1, 1)}, "give a crop of 128 or more$"),
+        (
+            32,
+            {"widths": (8,) * 5, "blocks": (1,) * 4, "dilations": (), "unets": 1},
+            "U-Nets need a crop of 64 or more, not 32",
+        ),
         (32, {"blocks": (1,)}, "3 widths and 1 numbers of blocks"),
         (32, OFF, "nothing to learn"),
         (32, {"kernel": 4}, "'kernel' is 4"),

@@ -258,6 +258,8 @@ class NirganBase(Recipe):
             )
         # Taps that never do would keep their random start, and meet features in larger pictures.
         dilation, sides = max(options.get("dilations", DILATIONS), default=0), crop // stride
+        if options.get("unets") and sides < 2:  # of a U-Net's innermost kernels, too
+            raise NirganError(f"nirgan-base: U-Nets need a crop of {2 * stride} or more, not {crop}")
         if dilation * (CONTEXT_KERNEL // 2) >= sides:
             most = (sides - 1) // (CONTEXT_KERNEL // 2)
             larger = f"a crop of {stride * (dilation * (CONTEXT_KERNEL // 2) + 1)} or more"
