@@ -25,7 +25,7 @@ class Committee(nn.Module):
     Args:
         context_nets: Alike but for their start.
         unets: Alike, too, of the same stride, with ``head=affine`` and no activation: a mean of what they draw is then
-            that of their pictures, as it is for context nets. Of both together at least one.
+            that of their pictures, as it is for context nets. Of both together at least one member.
 
     Shape: (B, in_channels, H, W), H and W multiples of ``stride``, to (B, out_channels, H, W); while training, batches
     of at least as many samples as members.
@@ -57,14 +57,13 @@ class Committee(nn.Module):
                 "more, or fewer of options.members or options.unets"
             )
         shares = source.tensor_split(len(members)) if self.training else [source] * len(members)
-        outputs, features = [], []
-        for member, share in zip(members, shares, strict=True):
-            drawn, seen = _draw(member, share)
-            outputs.append(member.apply_to(share, drawn))
-            features.append(seen)
+        drawn, features = zip(*map(_draw, members, shares), strict=True)
+        outputs = [member.apply_to(*each) for member, *each in zip(members, shares, drawn, strict=True)]
+        if not all(features):  # U-Nets tell none
+            features = ([],)
         if not self.training:
-            return torch.stack(outputs).mean(dim=0), min(features, key=len)
-        return torch.cat(outputs), [torch.cat(parts) for parts in zip(*features, strict=False)]  # U-Nets tell none
+            return torch.stack(outputs).mean(dim=0), features[0]
+        return torch.cat(outputs), [torch.cat(parts) for parts in zip(*features, strict=True)]
 
     def draw(self, source: Tensor) -> Tensor:
         """What ``apply_to`` makes the output of, at the source's size: the mean of each kind, side by side."""

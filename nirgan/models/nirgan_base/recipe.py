@@ -46,7 +46,7 @@ from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
 from nirgan.losses.ssim import ssim_loss
 from nirgan.models.options import Count, Dropout, Size, Weight
-from nirgan.models.paired_unet import SMALL_TAIL, channels_of
+from nirgan.models.paired_unet import begin_near, channels_of, make_unet
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -67,8 +67,9 @@ class NirganBase(Recipe):
         task: ``nir2rgb``: the output is RGB. ``gray2rgb``: it is a and b, and lightness stays the source's.
         source_channels: Of the source.
         crop: Side of the training crop: a multiple of the network's stride (32 by default), at least 32, and large
-            enough for the dilations.
-        widths: Channels at the resolution of the cells, at half of that, a quarter, ….
+            enough for the dilations; two strides with U-Nets.
+        widths: Of ``members``, as all that follows up to ``dropout``: channels at the resolution of the cells, at half
+            of that, a quarter, ….
         blocks: How many at each of these but the last, down and up again.
         dilations: Of the gated blocks at the last.
         block: Dense or gated ones elsewhere.
@@ -80,12 +81,12 @@ class NirganBase(Recipe):
         knots: Of each curve.
         finest: Resolutions that the way up leaves out.
         padding: Beyond the picture's border.
-        dropout: Of channels, in the generator.
+        dropout: Of channels.
         members: Such networks, which share each batch while they learn, and whose answers are averaged.
-        unets: pix2pix's U-Nets among them, beside ``members``.
+        unets: pix2pix's U-Nets that do so beside them.
         unet_width: Channels of their first layer.
-        working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
-        training_size: Short side in training, where it is not to be ``working_size``.
+        working_size: Short side at which pictures are translated; None takes them as they are.
+        training_size: Short side of the pictures that crops are cut from; None is ``working_size``.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
         lambda_gain: Of the mean absolute error after the gain of each picture that brings it nearest.
@@ -164,7 +165,7 @@ class NirganBase(Recipe):
         finest: Count = 0,
         padding: Padding = "zeros",
         dropout: Dropout = 0.0,
-        members: Count = 1,
+        members: Size = 1,
         unets: Count = 0,
         unet_width: Size = 25,
         working_size: Size | None = None,
@@ -191,13 +192,12 @@ class NirganBase(Recipe):
         self._ab = task == "gray2rgb"
         if self._ab and lambda_luminance:
             raise NirganError("nirgan-base: lambda_luminance is for nir2rgb: gray2rgb keeps the source's lightness")
-        if not members + unets:
-            raise NirganError("nirgan-base: neither members nor unets, so no network: give options.members=1")
         if training_size and not working_size:
             raise NirganError("nirgan-base: training_size is beside working_size: give options.working_size, too")
         if lambda_bins and unets:
             raise NirganError("nirgan-base: lambda_bins is told from features that U-Nets lack: give options.unets=0")
         out_channels = 2 if self._ab else 3
+        start = 0.0 if self._ab else 1.0  # a and b start at grey, RGB as a copy
         make = partial(
             ContextNet,
             source_channels,
@@ -209,7 +209,7 @@ class NirganBase(Recipe):
             kernel=kernel,
             norm=norm,
             head=head,
-            start=0.0 if self._ab else 1.0,  # a and b start at grey, RGB as a copy
+            start=start,
             cell=cell,
             knots=knots,
             finest=finest,
@@ -217,7 +217,7 @@ class NirganBase(Recipe):
             dropout=dropout,
         )
         levels = len(widths) + cell // 2 - 1  # to the same stride
-        unet = partial(_unet, source_channels, out_channels, channels_of(unet_width, levels))
+        unet = partial(_unet, source_channels, out_channels, channels_of(unet_width, levels), start)
         generator = Committee([make() for _ in range(members)], [unet() for _ in range(unets)])
         self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
@@ -346,22 +346,10 @@ class NirganBase(Recipe):
         return generator
 
 
-def _unet(in_channels: int, out_channels: int, channels: Sequence[int]) -> UNet:
+def _unet(in_channels: int, out_channels: int, channels: Sequence[int], start: float) -> UNet:
     """As in recipe ``regression``, but with nothing after its coefficients."""
-    network = UNet(
-        in_channels,
-        out_channels,
-        channels=channels,
-        innermost_norm=False,
-        rectified_skips=True,
-        bias_without_norm=False,
-        upsample="resize",
-        head="affine",
-        start=1.0 if out_channels == 3 else 0.0,
-        activation="none",
-    )
-    init_normal(network)
-    init_normal(network.out, std=SMALL_TAIL)
+    network = make_unet(in_channels, out_channels, channels, start=start, activation="none")
+    begin_near(network)
     return network
 
 
