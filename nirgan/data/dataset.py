@@ -46,7 +46,7 @@ class TrainingSet:
     is replaced by the next record that can be read, and named in ``failed``. Pictures come from memory, else from the
     disk cache, else from their files. Pickles without what is in memory, so that workers may be spawned.
 
-    With a ``working_size``, the short side at which a recipe predicts, a crop shows what it would of a picture of that
+    With a ``training_size``, the short side at which a recipe learns, a crop shows what it would of a picture of that
     size: a larger square is cut and reduced, or a smaller one enlarged, so that no picture is too small. Where there is
     none and some are, ``fitting`` says what crop to advise.
 
@@ -66,12 +66,12 @@ class TrainingSet:
         cache_mb: float,
         disk: DiskCache | None = None,
         split: str = "train",
-        working_size: int | None = None,
+        training_size: int | None = None,
         fitting: Fitting = sixteens,
     ) -> None:
         self.data = data
         self.crop = crop
-        self.working_size = working_size
+        self.training_size = training_size
         self.seed = seed
         self.cache_mb = cache_mb
         self.sources = data.sources(split)
@@ -79,7 +79,7 @@ class TrainingSet:
         if not self.sources or not self.targets:
             side = "source" if not self.sources else "target"
             raise NirganError(f"the split '{split}' holds no {side} pictures ({'; '.join(data.layouts)})")
-        self._least = crop if working_size is None else 1  # side of a picture that a crop can be cut from
+        self._least = crop if training_size is None else 1  # side of a picture that a crop can be cut from
         check_sizes(data.records(), self._least, fitting)
         self._paired = self.sources == self.targets
         self.failed: list[str] = []
@@ -173,9 +173,9 @@ class TrainingSet:
 
     def _native_crop(self, short_side: int) -> int:
         """Side of the square in a picture of so many pixels that becomes a crop."""
-        if self.working_size is None:
+        if self.training_size is None:
             return self.crop
-        return min(short_side, max(1, round(self.crop * short_side / self.working_size)))
+        return min(short_side, max(1, round(self.crop * short_side / self.training_size)))
 
     def _target_scale(self, record: Record) -> float:
         if record.key not in self._target_scales:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nirgan.color.guided import upsample_guided
 from nirgan.errors import NirganError
 from nirgan.layers.affine import coefficient_count, local_affine
 from nirgan.layers.channel_norm import PixelNorm
@@ -16,6 +16,7 @@ from nirgan.layers.curves import local_curves
 from nirgan.layers.gated_block import GatedBlock, Kernel
 from nirgan.layers.reach import radius, reach
 from nirgan.layers.residual import ResidualBlock
+from nirgan.layers.upsample import enlarged
 from nirgan.registry import GENERATORS
 
 BlockKind = Literal["dense", "gated"]
@@ -123,6 +124,7 @@ class ContextNet(nn.Module):
             "direct": out_channels * side**2,
         }[head]
         self.tail = nn.Conv2d(widths[finest], drawn, 3, padding=1)
+        self.drawn_channels = out_channels if head == "direct" else drawn
         self._enlarge = nn.PixelShuffle(side) if head == "direct" else nn.Upsample(scale_factor=side, mode="bilinear")
         _begin(self)
         _pad(self, padding)
@@ -157,10 +159,10 @@ class ContextNet(nn.Module):
         Args:
             source: (B, in_channels, H, W).
             drawn: Of ``forward``, for this source or for a smaller copy of it: it is enlarged bilinearly, and the
-                detail is that of the source given here. Colours (``head=direct``) are returned as they are.
+                detail is that of the source given here. Colours (``head=direct``) are enlarged along its edges.
         """
         if self._head == "direct":
-            return drawn
+            return upsample_guided(drawn, (source.mean(dim=1, keepdim=True) + 1) / 2)
         if self._head == "curves":
             return local_curves(drawn, source, out_channels=self._out_channels, start=self._start)
         return local_affine(enlarged(drawn, source), source, start=self._start)
@@ -176,13 +178,6 @@ class ContextNet(nn.Module):
         down = [layer for pair in zip(self.encoder, self.down, strict=True) for layer in pair]
         up = [layer for pair in zip(self.up, self.decoder, strict=True) for layer in pair]
         return reach(nn.Sequential(self.stem, *down, self.context, *up, self.tail, self._enlarge), first, last)
-
-
-def enlarged(drawn: Tensor, source: Tensor) -> Tensor:
-    """What was drawn for cells or for a smaller copy, (B, ·, h, w), at the source's size, bilinearly."""
-    if drawn.shape[-2:] == source.shape[-2:]:
-        return drawn
-    return F.interpolate(drawn, size=source.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _block(kind: BlockKind, width: int, kernel: Kernel, norm: PixelNorm) -> nn.Module:

@@ -13,7 +13,7 @@ from nirgan.layers.affine import Head, coefficient_count, local_affine
 from nirgan.layers.norm import Norm, bias_before, make_norm
 from nirgan.layers.reach import radius
 from nirgan.layers.residual import ResidualBlock
-from nirgan.layers.upsample import Upsample, upsampling_conv
+from nirgan.layers.upsample import Upsample, enlarged, upsampling_conv
 from nirgan.registry import GENERATORS
 
 SLOPE = 0.2
@@ -46,7 +46,7 @@ class UNet(nn.Module):
             ``resize`` cannot draw single pixels.
         start: Of ``affine``: gain of the source in the output before training.
         beside: Channels that ``forward``'s ``join`` puts beside what each convolution block gets.
-        activation: The last: ``tanh`` for pictures, ``relu`` for features.
+        activation: The last: ``tanh`` or none for pictures, ``relu`` for features.
 
     Shape: (B, in_channels, H, W) to (B, out_channels, H, W), in [-1, 1] with tanh; H and W are multiples of ``stride``,
     and at least ``smallest``: twice that with residual blocks or an instance norm at the bottom.
@@ -90,12 +90,16 @@ class UNet(nn.Module):
             dropout = [nn.Dropout(0.5)] if block in dropout_blocks else []
             self.decoder.append(nn.Sequential(up, make_norm(norm, after), *dropout))
             inside = 2 * after if skips else after
-        drawn = out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
-        self.out = upsampling_conv(upsample, inside + beside, drawn, bias=True)
+        self.drawn_channels = out_channels if head == "direct" else coefficient_count(in_channels, out_channels)
+        self.out = upsampling_conv(upsample, inside + beside, self.drawn_channels, bias=True)
         self.activate = make_activation(activation)
 
     def forward(self, source: Tensor, join: Callable[[Tensor], Tensor] = lambda features: features) -> Tensor:
         """Translate (B, in_channels, H, W) in [-1, 1]; ``join`` puts ``beside`` channels to features of any size."""
+        return self.apply_to(source, self.draw(source, join))
+
+    def draw(self, source: Tensor, join: Callable[[Tensor], Tensor] = lambda features: features) -> Tensor:
+        """What ``apply_to`` makes the output of: colours or coefficients (B, ``drawn_channels``, H, W)."""
         features: list[Tensor] = []
         x = source
         for block in self.encoder:
@@ -108,8 +112,18 @@ class UNet(nn.Module):
             # Dropout before ReLU, as in the codes, is the same as after it.
             x, skip = F.relu(block(join(x))), features.pop()
             x = torch.cat([x, skip], dim=1) if self._skips else x
-        x = self.out(join(x))
-        return self.activate(x if self._start is None else local_affine(x, source, start=self._start))
+        return self.out(join(x))
+
+    def apply_to(self, source: Tensor, drawn: Tensor) -> Tensor:
+        """The output (B, out_channels, H, W) for a source in [-1, 1].
+
+        Args:
+            source: (B, in_channels, H, W).
+            drawn: Of ``draw``, for this source or for a smaller copy of it: it is enlarged bilinearly; the detail of
+                ``affine`` is that of the source given here.
+        """
+        drawn = enlarged(drawn, source)
+        return self.activate(drawn if self._start is None else local_affine(drawn, source, start=self._start))
 
     @property
     def smallest(self) -> int:

@@ -1,4 +1,4 @@
-"""Convolutions that double a picture's sides."""
+"""Larger pictures: convolutions that double their sides, and what was drawn for smaller ones."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ class ResizeConv2d(nn.Conv2d):
         kernel = kernel.view(self.in_channels, self.out_channels, 4, 4)
         bordered = F.pad(input, (1, 1, 1, 1), mode="replicate")
         return F.conv_transpose2d(bordered, kernel, self.bias, stride=2, padding=3)
+
+
+def enlarged(drawn: Tensor, source: Tensor) -> Tensor:
+    """What was drawn for cells or for a smaller copy, (B, ·, h, w), at the source's size, bilinearly."""
+    if drawn.shape[-2:] == source.shape[-2:]:
+        return drawn
+    return F.interpolate(drawn, size=source.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def upsampling_conv(

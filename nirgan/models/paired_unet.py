@@ -11,7 +11,9 @@ from nirgan.color.gamut import keep_lightness
 from nirgan.color.lab import AB_SCALE, rgb_to_lab
 from nirgan.errors import NirganError
 from nirgan.generators.unet import UNet
+from nirgan.layers.activation import Activation
 from nirgan.layers.affine import Head
+from nirgan.layers.init import init_normal
 from nirgan.layers.reach import round_up
 from nirgan.layers.upsample import Upsample
 from nirgan.models.recipe import At, Recipe, Task, Views
@@ -20,6 +22,8 @@ MOST_LEVELS = 8
 """Halvings, as in pix2pix."""
 WIDEST = 8
 """Times the first layer's channels, beyond which deeper levels have no more."""
+SMALL_TAIL = 1e-4
+"""Of the last convolution's start: its features are normed, and with 0.02 it would lay loud noise over the copy."""
 
 
 class PairedUNet(Recipe):
@@ -56,14 +60,11 @@ class PairedUNet(Recipe):
     ) -> None:
         super().__init__()
         self._ab = task == "gray2rgb"
-        generator = UNet(
+        generator = make_unet(
             source_channels,
             2 if self._ab else 3,
-            channels=channels,
+            channels,
             norm=norm,
-            innermost_norm=False,
-            rectified_skips=True,
-            bias_without_norm=False,
             dropout_blocks=dropout_blocks,
             upsample=upsample,
             head=head,
@@ -94,6 +95,41 @@ class PairedUNet(Recipe):
         if self._ab:
             return keep_lightness(source, AB_SCALE * raw)
         return ((raw + 1) / 2).clamp(0, 1)
+
+
+def make_unet(
+    source_channels: int,
+    out_channels: int,
+    channels: Sequence[int],
+    *,
+    start: float,
+    norm: Literal["batch", "instance"] = "batch",
+    dropout_blocks: Collection[int] = (),
+    upsample: Upsample = "resize",
+    head: Head = "affine",
+    activation: Activation = "tanh",
+) -> UNet:
+    """pix2pix's U-Net, as these recipes have it; ``start`` is the gain that the head ``affine`` begins with."""
+    return UNet(
+        source_channels,
+        out_channels,
+        channels=channels,
+        norm=norm,
+        innermost_norm=False,
+        rectified_skips=True,
+        bias_without_norm=False,
+        dropout_blocks=dropout_blocks,
+        upsample=upsample,
+        head=head,
+        start=start,
+        activation=activation,
+    )
+
+
+def begin_near(network: UNet) -> None:
+    """Set random weights with which a U-Net begins near the start of its head."""
+    init_normal(network)
+    init_normal(network.out, std=SMALL_TAIL)
 
 
 def channels_of(width: int, levels: int) -> list[int]:

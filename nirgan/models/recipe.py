@@ -235,6 +235,7 @@ class Recipe(nn.Module, ABC):
         halo: Pixels around a point beyond which the source no longer changes ``predict``'s answer there (the receptive
             field's radius, rounded up to a multiple of the stride). Tiles with this margin equal the whole picture.
         working_size: Short side at which ``predict`` runs, None for the picture's own size.
+        training_size: Short side of the pictures that training cuts its crops from, None for ``working_size``.
         whole_picture: True when the answer at a point depends on all of the picture, which then is not tiled; unless it
             does so by instance or group norms, whose statistics translation takes of the whole picture first.
         tile: Side of the tiles that translation prefers to a whole picture, None where the whole picture is best.
@@ -262,6 +263,7 @@ class Recipe(nn.Module, ABC):
     smallest: int = 1
     halo: int = 0
     working_size: int | None = None
+    training_size: int | None = None
     whole_picture: bool = False
     tile: int | None = None
     prepared_on: int = 0

@@ -182,6 +182,8 @@ def _crop(model: str, settings: Mapping[str, Any], situation: Situation) -> tupl
         return largest_crop(recipe, side, options(preset), step=_CROP_STEP, least=_SMALLEST_CROP)
 
     preset = _preset(recipe, settings)
+    if options(preset).get("working_size"):  # training brings all pictures to one size, small ones too
+        return 0, ""
     if smaller := fitting(preset):
         return smaller, f"crops of {smaller} pixels: the smallest picture has a side of {side}"
     crops = range(_SMALLEST_CROP, crop, _CROP_STEP)

@@ -18,7 +18,7 @@ HOUSE = "nirgan-base"
 
 SCARCE, FEW, MANY = 50, 1000, 2000
 """Pictures: too few for more than their own scenes; so few that they are soon known by heart; more than 25 minutes of
-two CPU cores show a GAN five times (they show `pix2pix` about 10,000 crops, `nirgan-base` four times as many)."""
+two CPU cores show a GAN five times (they show `pix2pix` about 10,000 crops, `nirgan-base` five times as many)."""
 
 REGISTRATION = {"options.registration": True}
 

@@ -25,10 +25,10 @@ class TrainingBatches:
         data: Read from.
         config: Crop, augmentation, cache, accumulation, workers and seed.
         runtime: Which process of how many.
-        working_size: The recipe's.
+        training_size: Short side of the pictures that crops are cut from; None leaves them.
     """
 
-    def __init__(self, data: Data, config: RunConfig, runtime: Runtime, *, working_size: int | None = None) -> None:
+    def __init__(self, data: Data, config: RunConfig, runtime: Runtime, *, training_size: int | None = None) -> None:
         settings = config.dataset
         self._set = TrainingSet(
             data,
@@ -37,7 +37,7 @@ class TrainingBatches:
             seed=config.seed,
             cache_mb=settings.cache_mb,
             disk=_disk_cache(settings, runtime),
-            working_size=working_size,
+            training_size=training_size,
             fitting=partial(largest_crop, recipe_class(config.model, config.options), options=config.options),
         )
         self._config, self._runtime = config, runtime

@@ -176,7 +176,8 @@ class _Assembly:
         check_phases(recipe, config.phases)
         batches = None
         if recipe.stages:  # refuses sizes
-            batches = TrainingBatches(data, config, self.runtime, working_size=recipe.working_size)
+            size = recipe.training_size or recipe.working_size
+            batches = TrainingBatches(data, config, self.runtime, training_size=size)
         if not goes_on:  # a run that goes on has taken over what it needs
             check_start(config, recipe)
         if config.sync_batch_norm and self.runtime.device.type != "cuda":

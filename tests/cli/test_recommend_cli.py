@@ -85,7 +85,9 @@ def test_a_folder_says_pairs_and_count_itself(nirgan: Nirgan, tmp_path: Path) ->
     common = ("recommend", "--data", "pairs", "--device", "cpu", "--json")
     result = json.loads(nirgan(*common).out)
     assert (result["pairs"], result["count"], result["model"]) == ("registered", 5, "nirgan-base")
-    assert result["settings"]["crop"] == 128  # of 160, because the pictures have 150 rows
+    assert "crop" not in result["settings"]  # pictures are brought to one size
+    asked = json.loads(nirgan(*common, "--model", "regression").out)
+    assert asked["settings"]["crop"] == 128  # of 160, because the pictures have 150 rows
     assert "--data pairs" in result["commands"][1]
     assert "--pairing" not in result["commands"][1]
     said = json.loads(nirgan(*common, "--pairs", "unregistered", "--count", 400).out)

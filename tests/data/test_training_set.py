@@ -279,11 +279,11 @@ def test_pictures_smaller_than_the_crop_are_refused_with_a_crop_that_works(pairs
         training_set(pairs, crop=32)
 
 
-def test_with_a_working_size_small_pictures_are_enlarged_as_prediction_does(tmp_path: Path, write: Write) -> None:
+def test_with_a_training_size_small_pictures_are_enlarged_as_prediction_does(tmp_path: Path, write: Write) -> None:
     ramp = np.repeat(10 * np.arange(12, dtype=np.uint8)[:, None], 20, axis=1)  # 10 levels a row
     write(tmp_path / "a.png", np.dstack([ramp] * 3))
     write(tmp_path / "dot.png", np.full((1, 1, 3), 77, np.uint8))
-    training = training_set(tmp_path, PLAIN, task="gray2rgb", working_size=24)
+    training = training_set(tmp_path, PLAIN, task="gray2rgb", training_size=24)
     crop, dot = (training[image(index)].target for index in (0, 1))
     assert crop is not None
     assert dot is not None
@@ -293,9 +293,9 @@ def test_with_a_working_size_small_pictures_are_enlarged_as_prediction_does(tmp_
     assert 255 * dot.numpy() == pytest.approx(77)
 
 
-def test_larger_crops_than_the_working_size_are_whole_pictures(tmp_path: Path, write: Write) -> None:
+def test_larger_crops_than_the_training_size_are_whole_pictures(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    training = training_set(tmp_path, PLAIN, task="gray2rgb", working_size=12)
+    training = training_set(tmp_path, PLAIN, task="gray2rgb", training_size=12)
     crops = [training[image(0, epoch)].target for epoch in range(3)]
     assert all(torch.equal(crop, crops[0]) for crop in crops)  # type: ignore[arg-type]
 
@@ -347,14 +347,14 @@ def test_views_that_the_data_cannot_serve_are_refused(pairs: Path) -> None:
         training_set(pairs)[SampleKey("clip", 0, 0, 0)]
 
 
-@pytest.mark.parametrize(("working_size", "step"), [(None, 4), (32, 8), (64, 4), (128, 2)])
+@pytest.mark.parametrize(("training_size", "step"), [(None, 4), (32, 8), (64, 4), (128, 2)])
 def test_crops_are_of_the_scale_at_which_a_recipe_predicts(
-    working_size: int | None, step: int, tmp_path: Path, write: Write
+    training_size: int | None, step: int, tmp_path: Path, write: Write
 ) -> None:
     ramp = np.repeat(4 * np.arange(64, dtype=np.uint8)[:, None], 64, axis=1)  # 4 levels a row
     write(tmp_path / "nir" / "a.png", ramp)
     write(tmp_path / "rgb" / "a.png", np.dstack([ramp] * 3))
-    crop = training_set(tmp_path, PLAIN, working_size=working_size)[image(0)]
+    crop = training_set(tmp_path, PLAIN, training_size=training_size)[image(0)]
     assert crop.source.shape == (1, 16, 16)
     inner = 255 * crop.source[0, 4:12, 0].diff()  # enlarging repeats the border
     assert inner.numpy() == pytest.approx(step, abs=1e-3)

@@ -14,6 +14,7 @@ from nirgan.color.ab_bins import ab_bins
 from nirgan.color.lab import lab_to_rgb, rgb_to_lab
 from nirgan.config import resolve_config
 from nirgan.errors import NirganError
+from nirgan.generators.unet import UNet
 from nirgan.inference.run import translate_source
 from nirgan.models import create_model
 from nirgan.models.recipe import At, Recipe
@@ -54,6 +55,16 @@ def lively(recipe: Recipe) -> Recipe:
     return recipe.eval().requires_grad_(False)
 
 
+def faint(recipe: Recipe) -> Recipe:
+    """The same with colours near grey, to which each member of the committee has its say."""
+    lively(recipe)
+    for member in recipe.networks["generator"].members:  # type: ignore[union-attr]
+        last, gain = (member.out, 0.2) if isinstance(member, UNet) else (member.tail, 0.05)
+        last.weight.mul_(gain)
+        nn.init.zeros_(last.bias)
+    return recipe
+
+
 def at_step(step: int = 0) -> At:
     return At(step, 0, step, 0.0, "train", torch.Generator().manual_seed(step))
 
@@ -70,11 +81,20 @@ def views_of(recipe: Recipe, batch: dict[str, Any], phase: str = "generator", st
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
+def of_preset(preset: str, task: str) -> int:
+    config = resolve_config({"model": "nirgan-base", "preset": preset, "task": task})
+    with torch.device("meta"):
+        recipe = create_model("nirgan-base", task=config.task, crop=config.crop, **config.options)
+    return sum(p.numel() for p in recipe.networks["generator"].parameters())
+
+
 def test_counts_are_those_of_the_card() -> None:
     with torch.device("meta"):
         full, grey = create_model("nirgan-base"), create_model("nirgan-base", task="gray2rgb")
     counts = [sum(p.numel() for p in recipe.networks["generator"].parameters()) for recipe in (full, grey)]
     assert counts == [3_453_592, 3_451_280]
+    assert [of_preset("paper", task) for task in ("nir2rgb", "gray2rgb")] == [10_701_296, 10_694_868]
+    assert [of_preset("small", task) for task in ("nir2rgb", "gray2rgb")] == [3_789_716, 3_786_096]
     assert (full.stride, full.whole_picture, full.working_size) == (32, False, None)
     assert full.halo % 32 == 0
     assert set(full.networks) == {"generator"}  # other networks are there when an option asks for them
@@ -101,11 +121,19 @@ def test_other_networks_come_with_their_terms_and_are_not_needed_to_translate() 
             "dilation 2 sees past a crop of 32, which is 4 features.*56 or more, or options.dilations of at most 1",
         ),
         (32, {"widths": (8, 8, 8, 8, 8), "blocks": (1, 1, 1, 1)}, "give a crop of 128 or more$"),
+        (
+            32,
+            {"widths": (8,) * 5, "blocks": (1,) * 4, "dilations": (), "unets": 1},
+            "U-Nets need a crop of 64 or more, not 32",
+        ),
         (32, {"blocks": (1,)}, "3 widths and 1 numbers of blocks"),
         (32, OFF, "nothing to learn"),
         (32, {"kernel": 4}, "'kernel' is 4"),
         (32, {"task": "gray2rgb", "lambda_luminance": 1.0}, "gray2rgb keeps the source's lightness"),
         (32, {"lambda_edge": -1.0}, "'lambda_edge' is -1.0"),
+        (32, {"unets": 1, "lambda_bins": 1.0}, "features that U-Nets lack: give options.unets=0"),
+        (32, {"training_size": 64}, "give options.working_size, too"),
+        (32, {"members": 0}, "'members' is 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(crop: int, options: dict, message: str) -> None:
@@ -146,7 +174,13 @@ def test_each_idea_can_stand_alone(task: str, name: str) -> None:
 
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 @pytest.mark.parametrize(
-    "more", [{}, {"spectral": True, "augment_judged": True, "members": 2}, {"block": "gated", "head": "direct"}]
+    "more",
+    [
+        {},
+        {"spectral": True, "augment_judged": True, "members": 2},
+        {"block": "gated", "head": "direct"},
+        {"unets": 1, "unet_width": 4, "lambda_bins": 0.0},
+    ],
 )
 def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
     options = {**TINY, **ALL_OF[task], **more}
@@ -157,10 +191,8 @@ def test_all_ideas_train_together(task: str, more: dict[str, Any]) -> None:
         expected = {f"{path}.{name}" for path in phase.trains for name, _ in recipe.network(path).named_parameters()}
         assert recorded.gradients[phase.name] == expected
     assert all(value.isfinite() for losses in recorded.losses for value in losses.values())
-    missing = {"generator/luminance"} if task == "gray2rgb" else set()
-    assert (
-        recorded.losses[0].keys() == {"discriminator/adversarial", *(f"generator/{name}" for name in WEIGHTS)} - missing
-    )
+    there = {f"generator/{name}" for name in WEIGHTS if options[f"lambda_{name}"]}
+    assert recorded.losses[0].keys() == {"discriminator/adversarial", *there}
 
 
 def test_terms_of_nir_by_hand() -> None:
@@ -284,18 +316,20 @@ def test_registration_moves_both_compared_pictures() -> None:
     assert "registration" in recipe.stages[0].phases[-1].trains
 
 
+@pytest.mark.parametrize("unets", [0, 2])
 @pytest.mark.parametrize("head", ["curves", "affine", "direct"])
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
-    # As it begins, grey pictures get colours that sRGB has; NIR ones need something to see.
-    recipe = build(task, head=head).eval().requires_grad_(False)
-    recipe = lively(recipe) if task == "nir2rgb" else recipe
+def test_training_and_prediction_draw_the_same(task: str, head: str, unets: int) -> None:
+    # Grey pictures get colours that sRGB has; NIR ones need something to see.
+    recipe = build(task, head=head, unets=unets, unet_width=4)
+    recipe = lively(recipe) if task == "nir2rgb" else faint(recipe)
     batch = synthetic_batch(1, 32, task=task)
     seen = recipe(batch, at_step())
     composed = recipe.compose(batch["source"], recipe.predict(batch["source"], {}))
     if task == "nir2rgb":
         assert torch.allclose(composed, seen["compared_rgb"].clamp(0, 1), atol=1e-5)
         return
+    assert seen["output"].abs().mean() > 0.005  # half a unit of a and b
     shown = torch.cat([100 * batch["source"], 110 * seen["output"]], 1)
     inside = ((plain := lab_to_rgb(shown, clip=False)) > 0).all(1) & (plain < 1).all(1)
     assert inside.any()
@@ -311,16 +345,14 @@ def test_training_and_prediction_draw_the_same(task: str, head: str) -> None:
         {"block": "gated", "kernel": 5, "head": "affine"},
         {"head": "direct", "dilations": (1, 1)},
         {"members": 2, "finest": 1},
+        {"members": 1, "unets": 2, "unet_width": 4},
         {"cell": 4, "widths": (8, 16), "blocks": (1,), "padding": "replicate"},
     ],
 )
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
 def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> None:
-    recipe = lively(build(task, **options))
-    if task == "gray2rgb":  # colours within sRGB: outside, chroma is reduced in steps
-        for member in recipe.networks["generator"].members:  # type: ignore[union-attr]
-            for parameter in member.tail.parameters():
-                parameter.mul_(0.01)
+    # Colours within sRGB: outside, chroma is reduced in steps.
+    recipe = (lively if task == "nir2rgb" else faint)(build(task, **options))
     side = 3 * recipe.halo + 2 * recipe.stride
     source = torch.rand(1, side // 2, 2 * side, generator=torch.Generator().manual_seed(0))
     whole, tiled = (translate_source(recipe, source, tile=tile) for tile in (0, side))
@@ -329,9 +361,10 @@ def test_tiles_equal_the_whole_picture(task: str, options: dict[str, Any]) -> No
     assert whole.std() > 0.01
 
 
+@pytest.mark.parametrize("unets", [0, 1])
 @pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
-def test_a_smaller_working_size_keeps_the_detail(task: str) -> None:
-    recipe = build(task, working_size=32).eval()
+def test_a_smaller_working_size_keeps_the_detail(task: str, unets: int) -> None:
+    recipe = build(task, working_size=32, unets=unets, unet_width=4).eval()
     generator = torch.Generator().manual_seed(0)
     source = 0.25 + 0.5 * torch.rand(1, 64, 96, generator=generator)  # from pixel to pixel
     found = translate_source(recipe, source)
@@ -342,9 +375,11 @@ def test_a_smaller_working_size_keeps_the_detail(task: str) -> None:
         assert (lightness(found[None])[0] - source).abs().max() < 1e-3
 
 
-def test_several_channels() -> None:
+@pytest.mark.parametrize("unets", [0, 1])
+def test_several_channels(unets: int) -> None:
     torch.manual_seed(0)
-    recipe = create_model("nirgan-base", source_channels=4, crop=32, **{**TINY, "lambda_adversarial": 0.1})
+    options = {**TINY, "lambda_adversarial": 0.1, "unets": unets, "unet_width": 4}
+    recipe = create_model("nirgan-base", source_channels=4, crop=32, **options)
     batch = synthetic_batch(2, 32, channels=4)
     assert recipe(batch, at_step())["output"].shape == (2, 3, 32, 32)
     assert recipe.networks["discriminator"].body[0].in_channels == 7

@@ -38,20 +38,13 @@ def grey(target: torch.Tensor) -> dict[str, Any]:
 def test_counts_are_those_of_the_card() -> None:
     assert (count(), count(task="gray2rgb")) == (12_414_342, 12_412_036)
     assert (count(**SMALL), count(task="gray2rgb", **SMALL)) == (1_897_056, 1_896_154)
-    assert (count(width=34), count(width=34, task="gray2rgb")) == (3_506_562, 3_505_336)
+    wide = {"crop": 160, "width": 35}
+    assert (count(**wide), count(task="gray2rgb", **wide)) == (3_715_676, 3_714_414)
 
 
-@pytest.mark.parametrize(("preset", "width"), [("small", 25), ("paper", 34)])
-def test_no_width_comes_closer_to_a_member_of_nirgan_base(preset: str, width: int) -> None:
-    config = resolve_config({"model": "nirgan-base", "preset": preset})
-    wanted = count("nirgan-base", crop=config.crop, **{**config.options, "members": 1})
-    off = {each: abs(count(crop=config.crop, width=each) - wanted) for each in range(width - 2, width + 3)}
-    assert min(off, key=off.__getitem__) == width
-
-
-def test_small_is_shown_and_taught_as_much_as_nirgan_base() -> None:
+def test_small_is_shown_as_much_as_nirgan_base_and_taught_alike() -> None:
     ours, other = (resolve_config({"model": name, "preset": "small"}) for name in ("regression", "nirgan-base"))
-    for setting in ("batch_size", "crop", "minutes", "optimiser"):
+    for setting in ("crop", "minutes", "optimiser"):
         assert getattr(ours, setting) == getattr(other, setting)
     assert ours.dataset.augment.scale > 0
     phases = [

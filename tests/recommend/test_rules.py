@@ -241,6 +241,13 @@ def test_what_the_preset_cannot_crop_another_may(monkeypatch: pytest.MonkeyPatch
     assert words(70).endswith("smaller than 160, for --crop 160")
 
 
+@pytest.mark.parametrize(("task", "pairs"), [("nir2rgb", "registered"), ("gray2rgb", "none")])
+def test_recipes_that_bring_pictures_to_one_size_take_small_ones(task: Any, pairs: Any) -> None:
+    plan = advise(Situation(task, pairs, 500, short_side=40), "nirgan-base").plan
+    assert "crop" not in plan.settings
+    assert not any("smallest picture" in why for why in plan.why)
+
+
 # --- models that are asked about --------------------------------------------------------------------------------------
 
 

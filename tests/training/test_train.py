@@ -9,18 +9,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 from toy_training import ToyGan, toy_config, write_pairs
 
 from nirgan.config import check, read_yaml
 from nirgan.data.sample import Sample
 from nirgan.errors import NirganError
+from nirgan.inference.run import translate_source
+from nirgan.models.recipe import At, Views
 from nirgan.models.weights import load_recipe, read_weights
 from nirgan.monitoring.progress import Silent
 from nirgan.registry import MODELS
@@ -97,6 +100,28 @@ class ToyShallowNorm(ToyGan):
         self.networks["discriminator"] = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1)
         )
+
+
+@MODELS.register("toy-sized")
+class ToySized(ToyGan):
+    """Notes how much neighbours differ in what it is taught and in what it translates."""
+
+    seen: ClassVar[dict[bool, list[float]]] = {}
+
+    def __init__(self, *, working_size: int | None = None, training_size: int | None = None, **given: Any) -> None:
+        super().__init__(**given)
+        self.working_size, self.training_size = working_size, training_size
+
+    def forward(self, batch: Mapping[str, Any], at: At) -> Views:
+        self.seen.setdefault(True, []).append(float(batch["source"].diff(dim=-1).abs().mean()))
+        return super().forward(batch, at)
+
+    def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
+        self.seen.setdefault(False, []).append(float(source.diff(dim=-1).abs().mean()))
+        return super().predict(source, conditions)
+
+    def compose(self, source: Tensor, raw: Tensor) -> Tensor:
+        return F.interpolate(raw, size=source.shape[-2:])
 
 
 def test_a_run_leaves_what_it_should(pairs: Path, tmp_path: Path) -> None:
@@ -421,3 +446,22 @@ def test_pairs_of_two_sizes_are_not_scored_and_no_failure(tmp_path: Path) -> Non
     result = train(config, out=tmp_path / "run", progress=Silent())
     assert (result.steps, result.failed, result.val) == (10, [], {})
     assert read_weights(tmp_path / "run" / "checkpoints" / "best" / "weights.safetensors")[0].step == 10
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taught_smooth", "translated_smooth"),
+    [({}, 1, 1), ({"working_size": 96}, 4, 4), ({"working_size": 96, "training_size": 24}, 1, 4)],
+)
+def test_crops_are_of_the_size_that_the_recipe_learns_at(
+    pairs: Path, tmp_path: Path, sizes: dict[str, int], taught_smooth: int, translated_smooth: int
+) -> None:
+    """Pictures of 24 pixels, each of which differs from the next by 1/3 in the mean; enlarged four times, less."""
+    ToySized.seen.clear()
+    run(pairs, tmp_path / "run", model="toy-sized", options=sizes, steps=2)
+    taught = ToySized.seen.pop(True)
+    ToySized.seen.clear()
+    recipe, _ = load_recipe(tmp_path / "run" / "checkpoints" / "last" / "weights.safetensors")
+    translate_source(recipe.eval(), torch.rand(1, 24, 24))
+    for values, smooth in ((taught, taught_smooth), (ToySized.seen[False], translated_smooth)):
+        assert values
+        assert all((value < 0.15) == (smooth == 4) for value in values)

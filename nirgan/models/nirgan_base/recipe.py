@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from nirgan.color.ab_bins import soft_encode
 from nirgan.color.gamut import keep_lightness
-from nirgan.color.guided import upsample_guided
 from nirgan.color.lab import AB_SCALE, recoloured, rgb_to_lab
 from nirgan.discriminators.patch import PatchDiscriminator
 from nirgan.errors import NirganError
@@ -26,8 +25,8 @@ from nirgan.generators.context_net import (
     ContextNet,
     Drawn,
     Padding,
-    enlarged,
 )
+from nirgan.generators.unet import UNet
 from nirgan.layers.ab_head import AbHead
 from nirgan.layers.channel_norm import PixelNorm
 from nirgan.layers.diff_augment import Changes, changed, draw_changes
@@ -47,6 +46,7 @@ from nirgan.losses.shift_tolerant_l1 import shift_tolerant_l1
 from nirgan.losses.soft_cross_entropy import soft_cross_entropy
 from nirgan.losses.ssim import ssim_loss
 from nirgan.models.options import Count, Dropout, Size, Weight
+from nirgan.models.paired_unet import begin_near, channels_of, make_unet
 from nirgan.models.recipe import At, Optimiser, Phase, Recipe, Schedule, Stage, Task, Term, Views
 from nirgan.registry import MODELS
 
@@ -67,8 +67,9 @@ class NirganBase(Recipe):
         task: ``nir2rgb``: the output is RGB. ``gray2rgb``: it is a and b, and lightness stays the source's.
         source_channels: Of the source.
         crop: Side of the training crop: a multiple of the network's stride (32 by default), at least 32, and large
-            enough for the dilations.
-        widths: Channels at the resolution of the cells, at half of that, a quarter, ….
+            enough for the dilations; two strides with U-Nets.
+        widths: Of ``members``, as all that follows up to ``dropout``: channels at the resolution of the cells, at half
+            of that, a quarter, ….
         blocks: How many at each of these but the last, down and up again.
         dilations: Of the gated blocks at the last.
         block: Dense or gated ones elsewhere.
@@ -80,9 +81,12 @@ class NirganBase(Recipe):
         knots: Of each curve.
         finest: Resolutions that the way up leaves out.
         padding: Beyond the picture's border.
-        dropout: Of channels, in the generator.
-        members: Networks that share each batch while they learn, and whose answers are averaged.
-        working_size: Short side at which the network sees pictures, in training too; None takes them as they are.
+        dropout: Of channels.
+        members: Such networks, which share each batch while they learn, and whose answers are averaged.
+        unets: pix2pix's U-Nets that do so beside them.
+        unet_width: Channels of their first layer.
+        working_size: Short side at which pictures are translated; None takes them as they are.
+        training_size: Short side of the pictures that crops are cut from; None is ``working_size``.
         lambda_l1: Weight of the mean absolute error of RGB in [-1, 1], or of a and b divided by 110.
         lambda_l2: Of the mean squared error, as all that follow but the last two, of RGB in [0, 1].
         lambda_gain: Of the mean absolute error after the gain of each picture that brings it nearest.
@@ -114,20 +118,23 @@ class NirganBase(Recipe):
             "steps": 40_000,
             "ema": {"decay": 0.999},
             "dataset": {"augment": {"scale": 0.4, "brightness": 0.1, "gamma": 0.1}},
-            "options": {"working_size": 256, "members": 2},
+            "options": {"working_size": 224, "training_size": 256, "members": 2, "unets": 2},
         },
         "small": {
-            "batch_size": 8,
+            "batch_size": 16,
             "crop": 160,
             "minutes": 25.0,
             "ema": {"decay": 0.999},
             "dataset": {"augment": {"scale": 0.4, "brightness": 0.1, "gamma": 0.1}},
             "options": {
-                "widths": [24, 48, 96, 160, 160],
+                "widths": [16, 32, 64, 112, 112],
                 "blocks": [1, 1, 1, 1],
                 "dilations": [1, 1, 1],
-                "working_size": 256,
+                "working_size": 224,
+                "training_size": 256,
                 "members": 2,
+                "unets": 2,
+                "unet_width": 18,
             },
         },
         "tiny": {
@@ -159,7 +166,10 @@ class NirganBase(Recipe):
         padding: Padding = "zeros",
         dropout: Dropout = 0.0,
         members: Size = 1,
+        unets: Count = 0,
+        unet_width: Size = 25,
         working_size: Size | None = None,
+        training_size: Size | None = None,
         lambda_l1: Weight = 1.0,
         lambda_l2: Weight = 0.0,
         lambda_gain: Weight = 0.0,
@@ -182,7 +192,12 @@ class NirganBase(Recipe):
         self._ab = task == "gray2rgb"
         if self._ab and lambda_luminance:
             raise NirganError("nirgan-base: lambda_luminance is for nir2rgb: gray2rgb keeps the source's lightness")
+        if training_size and not working_size:
+            raise NirganError("nirgan-base: training_size is beside working_size: give options.working_size, too")
+        if lambda_bins and unets:
+            raise NirganError("nirgan-base: lambda_bins is told from features that U-Nets lack: give options.unets=0")
         out_channels = 2 if self._ab else 3
+        start = 0.0 if self._ab else 1.0  # a and b start at grey, RGB as a copy
         make = partial(
             ContextNet,
             source_channels,
@@ -194,14 +209,17 @@ class NirganBase(Recipe):
             kernel=kernel,
             norm=norm,
             head=head,
-            start=0.0 if self._ab else 1.0,  # a and b start at grey, RGB as a copy
+            start=start,
             cell=cell,
             knots=knots,
             finest=finest,
             padding=padding,
             dropout=dropout,
         )
-        self.networks = nn.ModuleDict({"generator": Committee(make, members)})
+        levels = len(widths) + cell // 2 - 1  # to the same stride
+        unet = partial(_unet, source_channels, out_channels, channels_of(unet_width, levels), start)
+        generator = Committee([make() for _ in range(members)], [unet() for _ in range(unets)])
+        self.networks = nn.ModuleDict({"generator": generator})
         if lambda_bins:
             self._bins_level = max(finest, min(BINS_LEVEL, len(widths) - 1))
             self.networks["bins"] = AbHead(widths[self._bins_level], "ab-bins")
@@ -223,12 +241,12 @@ class NirganBase(Recipe):
             raise NirganError("nirgan-base: all weights are 0, so there is nothing to learn: set options.lambda_l1=1")
         # Channels that get brighter together; a and b must not: they would be another colour.
         self._lit = (source_channels if self._ab else source_channels + 3) if augment_judged else None
-        self._warmup_steps, self._direct, self._finest = warmup_steps, head == "direct", finest
+        self._warmup_steps, self._finest = warmup_steps, finest
         trained = ("generator", "bins") if lambda_bins else ("generator",)
         self.stages = (Stage("train", _phases(trained, judged=lambda_adversarial > 0)),)
-        self.stride = self._generator.first.stride
-        self.halo = round_up(self._generator.first.radius, self.stride)
-        self.working_size = working_size
+        self.stride = self._generator.stride
+        self.halo = round_up(self._generator.radius, self.stride)
+        self.working_size, self.training_size = working_size, training_size
 
     @classmethod
     def check_crop(cls, crop: int, options: Mapping[str, Any]) -> None:
@@ -240,6 +258,8 @@ class NirganBase(Recipe):
             )
         # Taps that never do would keep their random start, and meet features in larger pictures.
         dilation, sides = max(options.get("dilations", DILATIONS), default=0), crop // stride
+        if options.get("unets") and sides < 2:  # of a U-Net's innermost kernels, too
+            raise NirganError(f"nirgan-base: U-Nets need a crop of {2 * stride} or more, not {crop}")
         if dilation * (CONTEXT_KERNEL // 2) >= sides:
             most = (sides - 1) // (CONTEXT_KERNEL // 2)
             larger = f"a crop of {stride * (dilation * (CONTEXT_KERNEL // 2) + 1)} or more"
@@ -250,9 +270,8 @@ class NirganBase(Recipe):
 
     def forward(self, batch: Mapping[str, Any], at: At) -> Views:
         """Translate; source, target and output in [-1, 1] (a and b divided by 110), compared pictures in [0, 1] too."""
-        source, generator = 2 * batch["source"] - 1, self._generator
-        drawn, features = generator(source)
-        output = generator.first.apply_to(source, drawn)
+        source = 2 * batch["source"] - 1
+        output, features = self._generator(source)
         target = rgb_to_lab(batch["target"].float())[:, 1:] / AB_SCALE if self._ab else 2 * batch["target"] - 1
         views: Views = {"source": source, "target": target, "output": output, "compared": output}
         if any(weight for weight, _ in self._losses.values()):
@@ -310,20 +329,14 @@ class NirganBase(Recipe):
         ]
 
     def predict(self, source: Tensor, conditions: Mapping[str, Any]) -> Tensor:
-        """Curves or coefficients, or with ``head=direct`` colours, at the source's size.
-
-        They make RGB in [-1, 1], or Lab's a and b in their own units.
-        """
-        drawn, _ = self._generator(2 * source - 1)
-        return enlarged(AB_SCALE * drawn if self._ab else drawn, source)
+        """Curves, coefficients or colours, as ``Committee.draw``, for RGB in [-1, 1], or a and b in their own units."""
+        drawn = self._generator.draw(2 * source - 1)
+        return AB_SCALE * drawn if self._ab else drawn
 
     def compose(self, source: Tensor, raw: Tensor) -> Tensor:
         """RGB in [0, 1] at the source's full size, whose detail the coefficients are applied to."""
         source = source.float()
-        if self._direct:  # the source's edges are all that tells where colours of a smaller picture end
-            output = upsample_guided(raw, source.mean(dim=1, keepdim=True))
-        else:
-            output = self._generator.first.apply_to(2 * source - 1, raw.float())
+        output = self._generator.apply_to(2 * source - 1, raw.float())
         return keep_lightness(source, output) if self._ab else ((output + 1) / 2).clamp(0, 1)
 
     @property
@@ -331,6 +344,13 @@ class NirganBase(Recipe):
         generator = self.networks["generator"]
         assert isinstance(generator, Committee)
         return generator
+
+
+def _unet(in_channels: int, out_channels: int, channels: Sequence[int], start: float) -> UNet:
+    """As in recipe ``regression``, but with nothing after its coefficients."""
+    network = make_unet(in_channels, out_channels, channels, start=start, activation="none")
+    begin_near(network)
+    return network
 
 
 def _of_rgb(loss: Loss, views: Views) -> Tensor:

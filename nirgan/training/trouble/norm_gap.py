@@ -88,7 +88,7 @@ class NormGap:
 
     def _translated(self, source: Tensor) -> Tensor:
         recipe = self._recipe
-        raw = recipe.predict(source, resolve_conditions(recipe, None))  # crops come at working scale
+        raw = recipe.predict(source, resolve_conditions(recipe, None))  # crops come at a scale of the recipe's own
         return recipe.compose(source, raw).float()
 
 
