@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +33,6 @@ class Committee(nn.Module):
     def __init__(self, context_nets: Sequence[ContextNet], unets: Sequence[UNet] = ()) -> None:
         super().__init__()
         self.members = nn.ModuleList([*context_nets, *unets])
-        self._counts = [len(kind) for kind in (context_nets, unets) if kind]
         firsts = [kind[0] for kind in self._kinds()]
         self.stride = max(first.stride for first in firsts)
         self.radius = max(first.radius for first in firsts)
@@ -50,7 +48,7 @@ class Committee(nn.Module):
         Raises:
             NirganError: for a training batch with fewer samples than members.
         """
-        members = self._members()
+        members = [member for kind in self._kinds() for member in kind]
         if self.training and len(source) < len(members):
             raise NirganError(
                 f"{len(members)} members cannot share a batch of {len(source)}: give --batch-size {len(members)} or "
@@ -82,13 +80,10 @@ class Committee(nn.Module):
         outputs = [len(kind) * kind[0].apply_to(source, part) for kind, part in zip(kinds, parts, strict=True)]
         return torch.stack(outputs).sum(dim=0) / len(self.members)
 
-    def _members(self) -> list[Member]:
-        return cast("list[Member]", list(self.members))
-
     def _kinds(self) -> list[list[Member]]:
         """The members, those of one kind together."""
-        members = iter(self._members())
-        return [[next(members) for _ in range(count)] for count in self._counts]
+        kinds = ([each for each in self.members if isinstance(each, kind)] for kind in (ContextNet, UNet))
+        return [members for members in kinds if members]
 
 
 def _draw(member: Member, source: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -22,7 +22,7 @@ MOST_LEVELS = 8
 """Halvings, as in pix2pix."""
 WIDEST = 8
 """Times the first layer's channels, beyond which deeper levels have no more."""
-SMALL_TAIL = 1e-4
+_TAIL = 1e-4
 """Of the last convolution's start: its features are normed, and with 0.02 it would lay loud noise over the copy."""
 
 
@@ -129,7 +129,7 @@ def make_unet(
 def begin_near(network: UNet) -> None:
     """Set random weights with which a U-Net begins near the start of its head."""
     init_normal(network)
-    init_normal(network.out, std=SMALL_TAIL)
+    init_normal(network.out, std=_TAIL)
 
 
 def channels_of(width: int, levels: int) -> list[int]:

@@ -348,7 +348,7 @@ def test_views_that_the_data_cannot_serve_are_refused(pairs: Path) -> None:
 
 
 @pytest.mark.parametrize(("training_size", "step"), [(None, 4), (32, 8), (64, 4), (128, 2)])
-def test_crops_are_of_the_scale_at_which_a_recipe_predicts(
+def test_crops_are_of_the_scale_at_which_a_recipe_learns(
     training_size: int | None, step: int, tmp_path: Path, write: Write
 ) -> None:
     ramp = np.repeat(4 * np.arange(64, dtype=np.uint8)[:, None], 64, axis=1)  # 4 levels a row

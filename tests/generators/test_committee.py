@@ -12,7 +12,6 @@ from nirgan.generators.unet import UNet
 
 
 def committee(context_nets: int, unets: int = 0) -> Committee:
-    """With weights that let what is drawn show."""
     torch.manual_seed(0)
     nets = [ContextNet(1, 3, widths=(4, 6), blocks=(1,), dilations=(1,)) for _ in range(context_nets)]
     others = [UNet(1, 3, channels=(4, 6), head="affine", upsample="resize", activation="none") for _ in range(unets)]
