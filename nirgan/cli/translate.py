@@ -40,7 +40,7 @@ def command(
     ensemble: Ensemble = False,
     symmetries: Symmetries = None,
     saturation: Annotated[
-        float, typer.Option(metavar="FACTOR", help="Of colours: 1.4 makes them stronger, 0.7 paler; lightness stays.")
+        float, typer.Option(metavar="FACTOR", help="On chroma, 0 (grey) to 10: 1.4 makes colours stronger, 0.7 paler.")
     ] = 1.0,
     depth: Annotated[str, typer.Option(metavar="8|16|same", help="Bits per channel; same: as the input.")] = "same",
     format: Annotated[
