@@ -67,7 +67,7 @@ class Translator:
             conditions: By name, as the recipe declares them.
 
         Raises:
-            NirganError: for a condition that the recipe does not declare, or an ensemble or a saturation that there is not.
+            NirganError: for a condition that the recipe does not declare, or no such ensemble or saturation.
         """
         self.recipe = place(recipe, torch.device(device)).eval()
         self.info = info

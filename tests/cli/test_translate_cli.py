@@ -87,18 +87,18 @@ def test_without_a_flag_the_newest_run_translates_a_folder(translate, folder: Pa
 
 
 def test_saturation_changes_colour_alone(translate, folder: Path) -> None:
-    factors = ("0", "0.5", "1", "1.5")
+    factors = ("0", "0.5", "1")
     for factor in factors:
         assert translate("nir/a.png", "--saturation", factor, "--out", f"factor-{factor}")[0] == 0
-    grey, pale, plain, strong = (
+    grey, pale, plain = (
         cv2.cvtColor(cv2.imread(str(folder / f"factor-{factor}" / "a.png")).astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
         for factor in factors
     )
-    assert max(np.abs(other[..., 0] - plain[..., 0]).max() for other in (grey, pale, strong)) < 0.6
-    chroma = [np.hypot(picture[..., 1], picture[..., 2]).mean() for picture in (grey, pale, plain, strong)]
+    assert max(np.abs(other[..., 0] - plain[..., 0]).max() for other in (grey, pale)) < 0.6
+    chroma = [np.hypot(picture[..., 1], picture[..., 2]).mean() for picture in (grey, pale, plain)]
     assert chroma[0] < 0.05
     assert chroma[1] == pytest.approx(chroma[2] / 2, rel=0.03)
-    assert chroma[3] > 1.01 * chroma[2] > 5  # its colours are near the edge of what sRGB has
+    assert chroma[2] > 5
 
 
 def test_json_is_one_object_and_the_rest_is_on_stderr(translate, tmp_path: Path) -> None:
