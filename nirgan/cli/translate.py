@@ -39,6 +39,9 @@ def command(
     ] = "auto",
     ensemble: Ensemble = False,
     symmetries: Symmetries = None,
+    saturation: Annotated[
+        float, typer.Option(metavar="FACTOR", help="On chroma, 0 (grey) to 10: 1.4 makes colours stronger, 0.7 paler.")
+    ] = 1.0,
     depth: Annotated[str, typer.Option(metavar="8|16|same", help="Bits per channel; same: as the input.")] = "same",
     format: Annotated[
         str | None, typer.Option(help="png, tiff or jpeg; default: TIFF for TIFF, PNG for the rest.")
@@ -82,6 +85,7 @@ def command(
             device=device,
             tile=parse_tile(tile),
             ensemble=parse_ensemble(ensemble, symmetries),
+            saturation=saturation,
             band=band,
             full_scale=full_scale,
         )

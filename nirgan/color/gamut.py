@@ -13,7 +13,7 @@ _TOLERANCE = 1e-4
 """How far outside [0, 1] still counts as inside: float32's rounding, a fortieth of an 8-bit level."""
 
 
-def keep_lightness(lightness: Tensor, ab: Tensor) -> Tensor:
+def keep_lightness(lightness: Tensor, ab: Tensor, *, shown: float = 0.0) -> Tensor:
     """SRGB of this lightness and these colours, or of the same hue with the most chroma that sRGB has there.
 
     Clipping channels one by one would change lightness and hue. Here L* of the result is that of ``lightness``; rounded
@@ -23,6 +23,8 @@ def keep_lightness(lightness: Tensor, ab: Tensor) -> Tensor:
     Args:
         lightness: L*/100 (B,1,H,W) in [0, 1].
         ab: Lab's a and b (B,2,H,W).
+        shown: Share of their chroma that is known to be in sRGB at every pixel: what is reduced is not reduced further.
+            Near yellow the way from grey leaves sRGB and comes back.
 
     Returns:
         (B,3,H,W) float32 in [0, 1]; NaN where a or b is NaN or infinite.
@@ -32,14 +34,14 @@ def keep_lightness(lightness: Tensor, ab: Tensor) -> Tensor:
     outside = ~_shown(rgb)[:, 0]
     if bool(outside.any()):
         # Only those pixels, as one column: (1,3,N,1).
-        inside = _reduced(lab.movedim(1, -1)[outside].T[None, :, :, None])
+        inside = _reduced(lab.movedim(1, -1)[outside].T[None, :, :, None], shown)
         rgb.movedim(1, -1)[outside] = inside[0, :, :, 0].T
     return rgb.clamp(0, 1)
 
 
-def _reduced(lab: Tensor) -> Tensor:
+def _reduced(lab: Tensor, shown: float) -> Tensor:
     level, ab = lab[:, :1], lab[:, 1:]
-    least, most = torch.zeros_like(level), torch.ones_like(level)
+    least, most = torch.full_like(level, shown), torch.ones_like(level)
     for _ in range(_HALVINGS):
         share = (least + most) / 2
         fits = _shown(lab_to_rgb(torch.cat([level, share * ab], dim=1), clip=False))

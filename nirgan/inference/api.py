@@ -23,6 +23,7 @@ def load(
     device: str = "auto",
     tile: Tile = "auto",
     ensemble: int = 1,
+    saturation: float = 1.0,
     band: int | None = None,
     full_scale: float | None = None,
     conditions: Mapping[str, Any] | None = None,
@@ -36,12 +37,13 @@ def load(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         tile: As ``translate_source`` takes it.
         ensemble: The same.
+        saturation: As ``Translator`` takes it.
         band: Band of multi-band pictures that is the source, from 1.
         full_scale: Stored value that means 1.0.
         conditions: What the model is told besides each picture, by name.
 
     Raises:
-        NirganError: if there are no such weights, no such device or no such ensemble.
+        NirganError: if there are no such weights, no such device, ensemble or saturation.
     """
     place = pick_device(device)
     recipe, info = load_recipe(find_weights(None if weights is None else Path(weights), task))
@@ -51,6 +53,7 @@ def load(
         device=place,
         tile=tile,
         ensemble=ensemble,
+        saturation=saturation,
         band=band,
         full_scale=full_scale,
         conditions=conditions,
@@ -66,6 +69,7 @@ def translate(
     device: str = "auto",
     tile: Tile = "auto",
     ensemble: int = 1,
+    saturation: float = 1.0,
     band: int | None = None,
     full_scale: float | None = None,
     conditions: Mapping[str, Any] | None = None,
@@ -82,6 +86,7 @@ def translate(
         device=device,
         tile=tile,
         ensemble=ensemble,
+        saturation=saturation,
         band=band,
         full_scale=full_scale,
         conditions=conditions,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nirgan.color.saturation import check_saturation, saturate
 from nirgan.data.bands import BandWatch
 from nirgan.data.convert import chosen_band, from_unit, to_source
 from nirgan.data.files import Picture, read_picture
@@ -47,6 +48,7 @@ class Translator:
         device: torch.device | str = "cpu",
         tile: Tile = "auto",
         ensemble: int = 1,
+        saturation: float = 1.0,
         band: int | None = None,
         full_scale: float | None = None,
         conditions: Mapping[str, Any] | None = None,
@@ -59,18 +61,20 @@ class Translator:
             device: Where to run.
             tile: As ``translate_source`` takes it.
             ensemble: The same.
+            saturation: Factor on the chroma of every result, from 0 (grey) to 10; 1 leaves the model's answer as it is.
             band: Band of multi-band pictures that is the source, from 1; None takes the weights'.
             full_scale: Stored value that means 1.0; None: the file's metadata, the weights', the type's maximum.
             conditions: By name, as the recipe declares them.
 
         Raises:
-            NirganError: for a condition that the recipe does not declare, or another ensemble.
+            NirganError: for a condition that the recipe does not declare, or no such ensemble or saturation.
         """
         self.recipe = place(recipe, torch.device(device)).eval()
         self.info = info
         self.conditions = resolve_conditions(recipe, conditions)
         self._tile = tile
         self._ensemble = check_ensemble(ensemble)
+        self._saturation = check_saturation(saturation)
         self._band = band
         self._full_scale = full_scale
         self._bands = BandWatch(info.wavelength)
@@ -141,7 +145,8 @@ class Translator:
         """
         known = resolve_conditions(self.recipe, {**self.conditions, **(conditions or {})})
         told = of_picture(known, path)
-        return translate_source(self.recipe, source, told, tile=self._tile, ensemble=self._ensemble)
+        output = translate_source(self.recipe, source, told, tile=self._tile, ensemble=self._ensemble)
+        return saturate(output[None], self._saturation)[0]
 
 
 def _from_tensor(picture: Tensor) -> Picture:

@@ -86,6 +86,21 @@ def test_without_a_flag_the_newest_run_translates_a_folder(translate, folder: Pa
     assert "2 were there before" in err
 
 
+def test_saturation_changes_colour_alone(translate, folder: Path) -> None:
+    factors = ("0", "0.5", "1")
+    for factor in factors:
+        assert translate("nir/a.png", "--saturation", factor, "--out", f"factor-{factor}")[0] == 0
+    grey, pale, plain = (
+        cv2.cvtColor(cv2.imread(str(folder / f"factor-{factor}" / "a.png")).astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
+        for factor in factors
+    )
+    assert max(np.abs(other[..., 0] - plain[..., 0]).max() for other in (grey, pale)) < 0.6
+    chroma = [np.hypot(picture[..., 1], picture[..., 2]).mean() for picture in (grey, pale, plain)]
+    assert chroma[0] < 0.05
+    assert chroma[1] == pytest.approx(chroma[2] / 2, rel=0.03)
+    assert chroma[2] > 5
+
+
 def test_json_is_one_object_and_the_rest_is_on_stderr(translate, tmp_path: Path) -> None:
     code, out, err = translate("nir", "broken.png", "--out", str(tmp_path), "--json", "--tile", "32")
     assert code == 1
@@ -107,6 +122,7 @@ def test_json_is_one_object_and_the_rest_is_on_stderr(translate, tmp_path: Path)
         (("nir", "--task", "gray2rgb"), "nothing is trained yet for the task gray2rgb"),
         (("nir", "--tile", "small"), "--tile is 'small'"),
         (("nir", "--depth", "12"), "--depth is '12'"),
+        (("nir", "--saturation", "-1"), "saturation is -1.0, but must be from 0 (grey) to 10"),
         (("nir", "--format", "gif"), "format 'gif'"),
         (("nir", "--depth", "16", "--format", "jpeg"), "JPEG holds 8 bits"),
         (("nir", "--device", "tpu"), "device 'tpu'"),

@@ -390,3 +390,5 @@ def test_python_api(tmp_path: Path) -> None:
     assert read_picture(result.written[0]).pixels.dtype == np.uint16
     with pytest.raises(NirganError, match="no such file"):
         nirgan.translate([tmp_path / "none.png"], tmp_path / "out", weights=weights)
+    with pytest.raises(NirganError, match="saturation is 11"):
+        nirgan.translate(tmp_path / "a.png", tmp_path / "out", weights=weights, saturation=11)

@@ -42,7 +42,7 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
     return built.eval().requires_grad_(False)
 
 
-def translator(recipe: Recipe, wild: float, monkeypatch: pytest.MonkeyPatch) -> Translator:
+def translator(recipe: Recipe, wild: float, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Translator:
     """Of a recipe whose raw output is exchanged for noise of a deviation of so many Lab units, or left (0)."""
     if wild:
         original = recipe.predict
@@ -53,7 +53,7 @@ def translator(recipe: Recipe, wild: float, monkeypatch: pytest.MonkeyPatch) -> 
             return wild / unit * torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
         monkeypatch.setattr(recipe, "predict", noise)
-    return Translator(recipe, describe("tested", recipe))
+    return Translator(recipe, describe("tested", recipe), **given)
 
 
 def grey_levels(size: tuple[int, int], largest: int) -> np.ndarray:
@@ -79,6 +79,14 @@ def test_eight_bits_are_at_most_half_a_unit_off(
     found = translator(recipe, wild, monkeypatch).translate(given)
     assert isinstance(found, np.ndarray)
     assert (found.shape, found.dtype) == ((*size, 3), np.uint8)
+    assert np.abs(lightness_of(found) - lightness_of(given)).max() <= 0.5
+
+
+@pytest.mark.parametrize("saturation", [0.6, 1.4])
+def test_so_are_paler_and_stronger_colours(recipe: Recipe, saturation: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = grey_levels((33, 57), 255).astype(np.uint8)
+    found = translator(recipe, 40.0, monkeypatch, saturation=saturation).translate(given)
+    assert isinstance(found, np.ndarray)
     assert np.abs(lightness_of(found) - lightness_of(given)).max() <= 0.5
 
 

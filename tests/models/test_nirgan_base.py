@@ -153,6 +153,14 @@ def test_presets_carry_augmentation(preset: str) -> None:
     assert config.dataset.augment.brightness > 0
 
 
+@pytest.mark.parametrize("preset", ["paper", "small"])
+def test_presets_see_no_zeros_beyond_the_border_and_translate_at_the_size_they_learn_at(preset: str) -> None:
+    options = resolve_config({"model": "nirgan-base", "preset": preset}).options
+    assert options["padding"] == "replicate"  # zeros told places how far it is: a haze lay over those farthest off
+    assert options["working_size"]
+    assert options["training_size"] is None
+
+
 # --- terms ------------------------------------------------------------------------------------------------------------
 
 
