@@ -13,7 +13,7 @@ from nirgan.errors import NirganError
 
 _LARGEST = 10.0
 _STRIP = 2**20
-"""Pixels at once: a large picture would take a hundred times its bytes as a whole."""
+"""Pixels at once: conversions hold about 200 bytes for each."""
 
 
 def check_saturation(factor: float) -> float:
