@@ -12,7 +12,7 @@ from nirgan.cli.output import Json, emit_json, say
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes; must not exist.")] = Path("demo"),
-    model: Annotated[str, typer.Option(help="As in `nirgan models list`.")] = "pix2pix",
+    model: Annotated[str, typer.Option(help="As in `nirgan models list`.")] = "nirgan-base",
     preset: Annotated[str, typer.Option(help="Of the model; small suits two CPU cores.")] = "small",
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train.")] = 3.0,
     pictures: Annotated[int, typer.Option(min=1, max=99, help="New scenes to translate.")] = 6,
@@ -31,5 +31,5 @@ def command(
     say(f"Look at {result['comparison']}: source | output | target. Next:")
     say(f"  tensorboard --logdir {Path(run).parent}")
     say(f"  nirgan train --model {model} --resume --out {run} --minutes 10     # go on training")
-    say("  nirgan train --model asym-cyclegan --preset small --data YOUR_PAIRS     # nir/ and rgb/, equal names")
+    say("  nirgan train --preset small --data YOUR_PAIRS     # nir/ and rgb/, equal names")
     say(f"  nirgan translate YOUR_NIR_FOLDER --weights {run}")
