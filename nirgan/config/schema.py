@@ -126,13 +126,17 @@ class Features(Section):
     """False leaves them random, as the recipe's own option does: then this is false, too."""
 
 
+HOUSE = "nirgan-base"
+"""The recipe that was found by experiment, for pairs and for photographs."""
+
+
 class RunConfig(Section):
     """Every setting of a training run, resolved; written to ``config.yaml`` in the run's folder.
 
     Limits: give one of ``steps``, ``epochs`` and ``minutes``, or none for the recipe's own length.
     """
 
-    model: str = "nirgan-base"
+    model: str = HOUSE
     preset: str = "paper"
     options: dict[str, Any] = {}
     """The recipe's own options, checked against its constructor."""

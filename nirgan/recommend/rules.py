@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nirgan.config.schema import HOUSE
 from nirgan.data.sample import Task
 from nirgan.recommend.situation import PAIRS, Pairs, Situation
-
-HOUSE = "nirgan-base"
-"""The recipe that was found by experiment, for pairs and for photographs."""
 
 SCARCE, FEW, MANY = 50, 1000, 2000
 """Pictures: too few for more than their own scenes; so few that they are soon known by heart; more than 25 minutes of

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nirgan.config import resolve_config
+from nirgan.config.schema import HOUSE
 from nirgan.data.files import read_picture, write_picture
 from nirgan.data.synth import write_scenes
 from nirgan.errors import NirganError
@@ -18,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 SCENES, SIZE = 240, (192, 256)
 """Pairs to learn from, and their height and width."""
-HOUSE = "nirgan-base"
 SETTINGS: Mapping[str, Any] = {"crop": 128, "optimiser": {"lr": 4e-4}}
 """Over the preset: smaller crops and larger steps show colour within minutes."""
 HOUSE_SETTINGS: Mapping[str, Any] = {"crop": 128, "batch_size": 8, "options": {"working_size": SIZE[0]}}
