@@ -83,6 +83,9 @@ class Augmentation(Section):
     rotate90: bool = False
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Crop sides are drawn from crop x (1 - scale) to crop x (1 + scale) and resized."""
+    visible: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of visible light in the source of a registered pair: grey of its target, red, green and blue weighed at
+    random, as filters leak and films differ."""
     blur: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Source defocus: standard deviation of a Gaussian in pixels of the crop."""
     vignetting: Annotated[float, Field(ge=0, le=0.9)] = 0.0

@@ -1,4 +1,4 @@
-"""Random changes to training crops: shared geometry, photometry for the source alone.
+"""Random changes to training crops: shared geometry, visible light that leaks into a source, photometry for it alone.
 
 The photometry is what a camera does to a picture, in the order of light's way: defocus, vignetting, exposure, contrast,
 gamma, and then the sensor's noise. All of it is off unless asked for, acts on sources of any number of channels and
@@ -27,6 +27,7 @@ class Augment:
 
     def __init__(self, settings: Augmentation) -> None:
         self.scale = settings.scale
+        self.visible = settings.visible
         self._geometry = _geometry(settings)
         self._photometry = _photometry(settings)
 
@@ -39,6 +40,18 @@ class Augment:
     def geometry(self, picture: Array, random: np.random.Generator) -> Array:
         """Flip and rotate, as a view; two pictures with generators in one state are changed alike."""
         return _apply(self._geometry, random, picture)
+
+    def leak(self, source: Array, target: Array, random: np.random.Generator) -> Array:
+        """Mix grey of the target (H, W, 3) that lies under a source into it, as far as its filter is not tight.
+
+        The share is drawn from 0 to ``visible``, and of the weights of red, green and blue, which sum to 1, any are as
+        likely as any others.
+        """
+        if not self.visible:
+            return source
+        share = random.uniform(0, self.visible)
+        grey = target @ random.dirichlet(np.ones(3)).astype(np.float32)
+        return _bounded(source + np.float32(share) * (grey[..., None] - source))
 
     def photometry(self, source: Array, random: np.random.Generator) -> Array:
         """Change a source as cameras differ; values stay in [0, 1]."""

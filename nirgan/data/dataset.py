@@ -34,7 +34,7 @@ from nirgan.errors import NirganError
 logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
-_SHARED, _SOURCE, _TARGET, _PHOTOMETRY = range(4)
+_SHARED, _SOURCE, _TARGET, _PHOTOMETRY, _VISIBLE = range(5)
 
 
 class TrainingSet:
@@ -147,6 +147,8 @@ class TrainingSet:
             source_crop = self._cut(record, source, source_window, source_random)
             if self.data.task == "gray2rgb":
                 source_crop = _lightness(_channels_first(source_crop))
+        if self._augment.visible:
+            source_crop = self._leaked(key, record, source_crop, target_crop)
         source_crop = self._augment.photometry(source_crop, self._random(key, _PHOTOMETRY))
         return Sample(
             source=torch.from_numpy(_channels_first(source_crop)),
@@ -162,6 +164,15 @@ class TrainingSet:
     def _cut(self, record: Record, picture: Picture, window: Window, random: np.random.Generator) -> Array:
         """A part of a prepared picture as (crop, crop, C) float32 in [0, 1], flipped and turned."""
         return self._augment.geometry(resize(to_unit(window.of(picture), record.path), self.crop), random)
+
+    def _leaked(self, key: SampleKey, record: Record, source: Array, target: Array) -> Array:
+        computed = self.data.task == "gray2rgb"  # from the target itself
+        if key.view == "unpaired" or not (computed or record.pairing == Pairing.REGISTERED):
+            raise NirganError(
+                f"{record.key}: dataset.augment.visible mixes a pair's target into its source, so it is for registered "
+                "pairs that are trained on as such: set it to 0"
+            )
+        return self._augment.leak(source, np.moveaxis(target, 0, -1), self._random(key, _VISIBLE))
 
     def _window(self, picture: Picture, random: np.random.Generator, scale: float = 1.0) -> Window:
         """A random square of a picture whose pixels are ``scale`` to one of the sources'."""

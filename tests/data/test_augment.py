@@ -64,6 +64,60 @@ def test_each_setting_changes_the_source_by_its_generator_alone(setting: str) ->
     assert not np.array_equal(first, other)
 
 
+def test_visible_light_is_the_targets_grey_by_any_weights() -> None:
+    source = np.full((2, 2, 2), 0.5, np.float32)
+    target = np.zeros((2, 2, 3), np.float32)
+    target[0, 0], target[0, 1], target[1, 0] = (1, 0, 0), (0, 1, 0), (0, 0, 1)  # and one black
+    leaks = []
+    for seed in range(400):
+        mixed = Augment(Augmentation(visible=0.6)).leak(source, target, np.random.default_rng(seed))
+        assert (mixed.dtype, mixed.shape) == (np.float32, source.shape)
+        assert np.array_equal(mixed[..., 0], mixed[..., 1])
+        share = 1 - mixed[1, 1, 0] / 0.5  # black takes that part of the source
+        leaks.append([share, *((mixed[place][0] - mixed[1, 1, 0]) / share for place in ((0, 0), (0, 1), (1, 0)))])
+    shares, weights = np.array(leaks)[:, 0], np.array(leaks)[:, 1:]
+    assert 0 <= shares.min() < 0.02
+    assert 0.58 < shares.max() <= 0.6
+    assert weights.sum(axis=1) == pytest.approx(np.ones(400), abs=1e-4)
+    # Any weights are as likely as any others, so each has the mean 1/3 and the variance 1/18.
+    assert weights.mean(axis=0) == pytest.approx([1 / 3] * 3, abs=0.04)
+    assert weights.var(axis=0) == pytest.approx([1 / 18] * 3, abs=0.015)
+
+
+def test_a_tight_filter_leaves_the_source_as_it_is() -> None:
+    source, target = np.random.default_rng(0).random((2, 4, 4, 3), dtype=np.float32)
+    assert Augment(Augmentation()).leak(source, target, np.random.default_rng(0)) is source
+
+
+@pytest.mark.parametrize("task", ["nir2rgb", "gray2rgb"])
+@pytest.mark.parametrize("pairing", ["registered", "unregistered"])
+@pytest.mark.parametrize("view", ["image", "unpaired"])
+def test_visible_light_comes_from_the_place_under_the_source_or_not_at_all(
+    tmp_path: Path, write_pairs, task: str, pairing: str, view: str
+) -> None:
+    folder = write_pairs(tmp_path / "pairs", ["0", "1", "2", "3"])
+    data = open_data([str(folder)], task=task, pairing=pairing, val_share=0, test_share=0)  # type: ignore[arg-type]
+    plain, leaky = (
+        TrainingSet(data, crop=16, augment=Augmentation(scale=0.2, visible=visible), seed=0, cache_mb=1)
+        for visible in (0.0, 0.8)
+    )
+    key = SampleKey(view, 3, 1, 1)
+    if view == "unpaired" or (task, pairing) == ("nir2rgb", "unregistered"):
+        with pytest.raises(NirganError, match=r"dataset\.augment\.visible .* registered pairs .* set it to 0"):
+            leaky[key]
+        return
+    before, after = plain[key], leaky[key]
+    assert before.target is not None
+    assert torch.equal(before.target, after.target)  # type: ignore[arg-type]
+    assert torch.equal(leaky[key].source, after.source)
+    assert not torch.allclose(before.source, after.source, atol=0.01)
+    # What was added, and the source, are a mixture of four pictures: of three weights and one share nothing is left.
+    mixed = torch.cat([before.source, before.target]).flatten(1).T.double()
+    found = torch.linalg.lstsq(mixed, after.source.flatten().double()[:, None])
+    assert float((mixed @ found.solution - after.source.flatten().double()[:, None]).abs().max()) < 1e-5
+    assert float(found.solution.sum()) == pytest.approx(1, abs=1e-4)
+
+
 def test_vignetting_falls_by_the_fourth_power_of_a_cosine() -> None:
     picture = np.full((21, 33, 2), 0.5, np.float32)
     result = changed(picture, 7, vignetting=0.6)
@@ -166,7 +220,14 @@ def test_a_training_set_with_everything_travels_to_workers(tmp_path: Path, write
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("shot_noise", 0.06), ("vignetting", 1.0), ("row_noise", -0.1), ("blur", 11.0), ("contrast", 1.0)],
+    [
+        ("shot_noise", 0.06),
+        ("visible", 1.1),
+        ("vignetting", 1.0),
+        ("row_noise", -0.1),
+        ("blur", 11.0),
+        ("contrast", 1.0),
+    ],
 )
 def test_strengths_that_leave_nothing_of_a_picture_are_refused(setting: str, value: float) -> None:
     with pytest.raises(NirganError, match=f"dataset.augment.{setting}"):

@@ -87,7 +87,8 @@ from nirgan.data import parallel
 from nirgan.data.parallel import in_processes, processes_for
 
 def work(number):
-    print(os.getpid(), flush=True)
+    # At once: where output is unbuffered, print writes the end of a line apart, and lines of two workers mix.
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(0.2)
 
 if __name__ == "__main__":

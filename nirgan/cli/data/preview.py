@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Draw what the first training batch would look like: source beside target.
 
-    Settings that change the source (dataset.augment.shot_noise=0.002, .vignetting=0.5, .brightness=0.3, .gamma=0.3, …)
+    Settings that change the source (dataset.augment.shot_noise=0.002, .vignetting=0.5, .gamma=0.3, .visible=0.4, …)
     are shown beside the same crop without them.
     """
     from nirgan.config import check, parse_overrides
